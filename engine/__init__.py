@@ -1,0 +1,28 @@
+"""What is known about media and how it is found; no terminal, no HTTP."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.errors import EngineError
+    from engine.library import Library
+    from engine.types import Hit, Modality, Query, SearchResult, Space
+
+__all__ = ["EngineError", "Hit", "Library", "Modality", "Query", "SearchResult", "Space"]
+
+# Loaded when first asked for, so that `seehear --help` does not wait for SQLAlchemy and numpy.
+_HOME = {
+    "EngineError": "engine.errors",
+    "Library": "engine.library",
+    "Hit": "engine.types",
+    "Modality": "engine.types",
+    "Query": "engine.types",
+    "SearchResult": "engine.types",
+    "Space": "engine.types",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module attribute may be anything)
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,50 @@
+"""The few array operations that everything shares: unit rows, and top-k with a fixed tie rule."""
+
+import numpy as np
+
+from engine.types import Ids, Scores, Vectors
+
+
+def unit_rows(rows: Vectors) -> Vectors:
+    """Scale every row to length 1, as float32.
+
+    Args:
+        rows: shape (n, dim), any float type.
+
+    Returns:
+        float32, shape (n, dim). A row of zeros becomes the first axis: it must have some
+        direction, and the same one each time.
+    """
+    wide = np.asarray(rows, dtype=np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    unit[lengths[:, 0] == 0, 0] = 1.0
+    return np.asarray(unit, dtype=np.float32)
+
+
+def top_k(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
+    """The k best scores, best first; equal scores are ordered by id, smallest first.
+
+    Args:
+        ids: shape (n,).
+        scores: shape (n,).
+        k: how many are wanted; more than n gives n.
+
+    Returns:
+        ids and scores, each of shape (min(k, n),).
+    """
+    if k < len(scores):
+        floor = np.partition(scores, len(scores) - k)[len(scores) - k]
+        kept = np.flatnonzero(scores >= floor)
+        ids, scores = ids[kept], scores[kept]
+    order = np.lexsort((ids, -scores))[:k]
+    return ids[order], scores[order]
+
+
+def through_half(rows: Vectors) -> Vectors:
+    """The rows as they read back from float16 storage: float32, same shape.
+
+    Every vector index holds these values, so that an index built from memory and one built
+    from the catalogue answer alike.
+    """
+    return rows.astype(np.float16).astype(np.float32)

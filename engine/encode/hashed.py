@@ -1,0 +1,111 @@
+"""Encoders without weights, for tests: deterministic features that know equal from different."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.arrays import unit_rows
+from engine.ports import AudioRule, ImageRule, Payload, Rule, TextRule
+from engine.types import Modality, Space, Vectors
+
+_DIM = 64
+_PIXELS = 8
+
+TEXT = Space("hashed-text", _DIM, "hashed-text-1")
+IMAGE = Space("hashed-image", _DIM, "hashed-image-1")
+AUDIO = Space("hashed-audio", _DIM, "hashed-audio-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """Features of one modality, each computed from its payload alone."""
+
+    space: Space
+    modality: Modality
+    rule: Rule
+    features: Callable[[Any], Vectors]
+
+    def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (a row of features)
+        """The features of one payload, shape (dim,)."""
+        return self.features(payload)
+
+    def encode(self, prepared: Sequence[Any]) -> Vectors:
+        """Unit rows, shape (len(prepared), dim)."""
+        return unit_rows(np.array(prepared, dtype=np.float32).reshape(len(prepared), _DIM))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rotation:
+    """A fixed random rotation, standing in for a bridge."""
+
+    source: Space
+    target: Space
+    fingerprint: str
+    prior_mean: Vectors = field(default_factory=lambda: np.zeros(_DIM, np.float32))
+    prior_rows: int = 100
+
+    def apply(self, vectors: Vectors) -> Vectors:
+        """Rotate rows (n, dim)."""
+        return unit_rows(vectors @ _rotation(self.fingerprint))
+
+
+def hashed_text() -> Hashed:
+    """Words counted into buckets: texts that share words are near."""
+    return Hashed(TEXT, Modality.TEXT, TextRule(max_characters=400), _word_counts)
+
+
+def hashed_image() -> Hashed:
+    """A thumbnail of eight by eight grey levels."""
+    return Hashed(IMAGE, Modality.IMAGE, ImageRule(at_least=_PIXELS), _thumbnail)
+
+
+def hashed_audio() -> Hashed:
+    """Energy in 64 bands of the spectrum."""
+    rule = AudioRule(rate=16_000, window_ms=2_000, hop_ms=1_000)
+    return Hashed(AUDIO, Modality.AUDIO, rule, _spectrum)
+
+
+def hashed_image_text() -> Rotation:
+    """From pictures to words, by a rotation that means nothing."""
+    return Rotation(IMAGE, TEXT, "hashed-image-text-1")
+
+
+def hashed_audio_text() -> Rotation:
+    """From sounds to words, by a rotation that means nothing."""
+    return Rotation(AUDIO, TEXT, "hashed-audio-text-1")
+
+
+def _word_counts(text: str) -> Vectors:
+    counts = np.zeros(_DIM, dtype=np.float32)
+    for word in text.casefold().split():
+        digest = hashlib.sha256(word.encode()).digest()
+        counts[digest[0] % _DIM] += 1 if digest[1] % 2 else -1
+    return counts
+
+
+def _thumbnail(pixels: Vectors) -> Vectors:
+    grey = pixels.astype(np.float32).mean(axis=2)
+    rows = np.array_split(grey, _PIXELS, axis=0)
+    cells = [block.mean() if block.size else 0.0 for row in rows for block in _columns(row)]
+    features = np.array(cells, dtype=np.float32)
+    return np.asarray(features - features.mean() + 1e-3, dtype=np.float32)
+
+
+def _columns(row: Vectors) -> list[Vectors]:
+    return np.array_split(row, _PIXELS, axis=1)
+
+
+def _spectrum(samples: Vectors) -> Vectors:
+    padded = np.pad(samples, (0, max(0, 4 * _DIM - len(samples))))
+    bands = np.array_split(np.abs(np.fft.rfft(padded)), _DIM)
+    means = np.array([band.mean() for band in bands], dtype=np.float32)
+    return np.asarray(np.log1p(means) + 1e-3, dtype=np.float32)
+
+
+def _rotation(seed: str) -> Vectors:
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
+    square = np.random.default_rng(number).normal(size=(_DIM, _DIM))
+    return np.asarray(np.linalg.qr(square)[0], dtype=np.float32)

@@ -1,0 +1,146 @@
+"""Every error a person may meet: it carries data, writes its own sentence and the next step."""
+
+from pathlib import Path
+
+
+class EngineError(Exception):
+    """What went wrong, and what to do next.
+
+    Attributes:
+        sentence: what happened, to which file; no full stop is added.
+        hint: what to do next, or an empty string.
+        exit_code: what a process that ends because of this error returns.
+    """
+
+    exit_code = 4
+
+    def __init__(self, sentence: str, *, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.hint}".rstrip()
+
+
+class UsageError(EngineError):
+    """The call itself is off: a wrong value, a missing or contradictory argument."""
+
+    exit_code = 2
+
+
+class LibraryMissingError(EngineError):
+    """There is no library at the given place."""
+
+    exit_code = 10
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"There is no library at {path}.",
+            hint="Make one with: seehear index FOLDER",
+        )
+        self.path = path
+
+
+class LibraryLockedError(EngineError):
+    """Another process is writing to the library."""
+
+    exit_code = 11
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"The library at {path} is being written by {who}.",
+            hint="Searching works meanwhile; try again when it has finished.",
+        )
+        self.path = path
+        self.pid = pid
+
+
+class LibraryDamagedError(EngineError):
+    """The catalogue, the single source of truth, does not read back as it was written."""
+
+    exit_code = 12
+
+    def __init__(self, path: Path, finding: str) -> None:
+        super().__init__(
+            f"The catalogue {path} is damaged: {finding}.",
+            hint=(
+                "Nothing was deleted. Put a copy of the file back from a backup, or move the "
+                "library folder away and index your folders again."
+            ),
+        )
+        self.path = path
+        self.finding = finding
+
+
+class LibraryVersionError(EngineError):
+    """The library was written by a newer seehear."""
+
+    exit_code = 12
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"The library at {path} has format {found}; this seehear reads up to {known}.",
+            hint="Install a newer seehear: pip install --upgrade seehear",
+        )
+
+
+class DiskFullError(EngineError):
+    """The disk that holds the library has no room left."""
+
+    exit_code = 13
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"The disk that holds {path} is full.",
+            hint="What was indexed is kept and can be searched; free some space and run it again.",
+        )
+        self.path = path
+
+
+class SpaceMismatchError(EngineError):
+    """Vectors of two encoders that cannot be compared would have been mixed."""
+
+    def __init__(self, name: str, stored: str, offered: str) -> None:
+        super().__init__(
+            f"The library's space '{name}' was made by encoder {stored[:12]}, "
+            f"but this profile has encoder {offered[:12]}.",
+            hint="Use the seehear version that made the library, or index into a new one.",
+        )
+
+
+class MediaError(EngineError):
+    """A file could not be turned into a payload; its neighbours are not affected.
+
+    Attributes:
+        reason: a short stable word such as ``truncated`` or ``unsupported``.
+        detail: a few words on what was found.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class ModelError(EngineError):
+    """Weights could not be fetched, verified or read."""
+
+
+class MissingPackageError(EngineError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, purpose: str, line: str) -> None:
+        super().__init__(f"The package {package} is needed to {purpose}.", hint=f"Run: {line}")
+        self.package = package
+
+
+class NoRouteError(EngineError):
+    """No encoder and no bridge leads from the query to the wanted modality."""
+
+    def __init__(self, source: str, target: str, profile: str) -> None:
+        super().__init__(
+            f"The profile '{profile}' knows no way from {source} to {target}.",
+            hint="See which profiles can with: seehear doctor",
+        )

@@ -1,0 +1,223 @@
+"""A gallery: the vectors of one modality in one space, native or bridged, ready to be searched.
+
+A gallery is derived: snapshot + what was committed since - what was removed since.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.arrays import top_k, unit_rows
+from engine.ports import Alignment, VectorIndex
+from engine.rank.calibrate import Moments
+from engine.store import snapshots
+from engine.store.catalogue import CatalogueReader
+from engine.store.records import SnapshotRecord
+from engine.store.writer import CatalogueWriter
+from engine.types import Embeddings, Ids, Modality, Scores, Space, Vectors
+from engine.vectors import VectorIndexKind, kind
+from engine.vectors.flat import FlatIndex
+
+_RECIPE = "1"
+"""Rises when rows are derived in another way, so that older snapshots are not used."""
+
+DELTA = 1_000
+"""So many changes since the newest snapshot (or a tenth of its rows, if fewer) make a new one."""
+
+GENERATIONS = 2
+"""How many snapshots of a gallery are kept, so that a reader never loses the one it has open."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GalleryKey:
+    """Which gallery: rows of `native` vectors of a modality, carried over a bridge or as they are.
+
+    Attributes:
+        space: where the rows live and are compared.
+        native: where the encoder put them; the catalogue holds these.
+        bridge: from native to space; None when both are the same.
+    """
+
+    modality: Modality
+    space: Space
+    native: Space
+    bridge: Alignment | None = None
+
+    @property
+    def name(self) -> str:
+        """Short and stable, for example ``minilm-image``."""
+        return f"{self.space.name}-{self.modality}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything the rows depend on besides the catalogue."""
+        parts = [_RECIPE, self.space.fingerprint, self.native.fingerprint]
+        parts.append(self.bridge.fingerprint if self.bridge else "")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class Gallery:
+    """Rows that can be searched, with the moments that calibrate their scores."""
+
+    def __init__(
+        self, key: GalleryKey, base: VectorIndex, centre: Vectors, moments: Moments
+    ) -> None:
+        self.key = key
+        self._base = base
+        self._centre = centre
+        self._moments = moments
+        self._delta = FlatIndex(key.space.dim)
+        self._gone: Ids = np.empty(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._base) + len(self._delta) - len(self._gone)
+
+    @classmethod
+    def build(cls, key: GalleryKey, native: Embeddings, index: VectorIndexKind) -> "Gallery":
+        """Derive all rows from native vectors."""
+        rows = _carried(key, native.vectors)
+        centre = _centre(key, rows)
+        rows = _centred(rows, centre)
+        base = index(key.space.dim)
+        base.add(native.ids, rows)
+        return cls(key, base, centre, Moments.of(rows))
+
+    def extend(self, native: Embeddings) -> None:
+        """Add vectors committed after the base was built."""
+        if len(native):
+            self._delta.add(native.ids, _centred(_carried(self.key, native.vectors), self._centre))
+
+    def hide(self, gone: Ids) -> None:
+        """Leave out vectors that were removed after the base was built."""
+        self._gone = gone
+
+    def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
+        """The k best rows for a query vector (dim,): vector ids and calibrated scores."""
+        found = [self._base.search(query, k + len(self._gone)), self._delta.search(query, k)]
+        ids = np.concatenate([ids for ids, _ in found])
+        scores = np.concatenate([scores for _, scores in found])
+        kept = ~np.isin(ids, self._gone)
+        ids, scores = top_k(ids[kept], scores[kept], k)
+        return ids, self._moments.calibrate(query, scores)
+
+    def dump(self) -> bytes:
+        """The base as bytes, for `load`; only a gallery without delta is dumped."""
+        from safetensors.numpy import save
+
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "index": np.frombuffer(self._base.dump(), dtype=np.uint8),
+            "centre": self._centre,
+            "mean": self._moments.mean,
+            "covariance": self._moments.covariance,
+            "count": np.array([self._moments.count], dtype=np.int64),
+        }
+        return save(arrays)
+
+    @classmethod
+    def load(cls, key: GalleryKey, data: bytes, index: VectorIndexKind) -> "Gallery":
+        """The gallery that `dump` wrote, from bytes whose digest was checked."""
+        from safetensors.numpy import load
+
+        arrays = load(data)
+        moments = Moments(int(arrays["count"][0]), arrays["mean"], arrays["covariance"])
+        base = index.load(arrays["index"].data)
+        return cls(key, base, arrays["centre"], moments)
+
+    @property
+    def ids(self) -> Ids:
+        """Every vector id that can be found, sorted."""
+        everything, _ = self.search(np.zeros(self.key.space.dim, np.float32), len(self))
+        return np.sort(everything)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A gallery with the reasons why snapshots were passed over, if any were."""
+
+    gallery: Gallery
+    seq: int
+    remarks: tuple[str, ...] = ()
+
+
+def open_gallery(
+    catalogue: CatalogueReader, folder: Path, key: GalleryKey, index: VectorIndexKind | None = None
+) -> Opened:
+    """The newest sound snapshot and what was committed since; else all from the catalogue."""
+    index = index or kind("faiss")
+    remarks = []
+    for record in catalogue.snapshots(key.name):
+        if record.fingerprint != key.fingerprint:
+            continue
+        try:
+            gallery = Gallery.load(key, snapshots.read(folder, record), index)
+        except (ValueError, KeyError) as error:
+            remarks.append(f"snapshot {record.name} is not used: {error}")
+            continue
+        gallery.extend(catalogue.vectors_since(key.native, key.modality, record.seq))
+        gallery.hide(catalogue.tombstones_since(record.seq))
+        return Opened(gallery, record.seq, tuple(remarks))
+    native = catalogue.vectors_since(key.native, key.modality, 0)
+    return Opened(Gallery.build(key, native, index), 0, tuple(remarks))
+
+
+def publish_gallery(catalogue: CatalogueWriter, folder: Path, key: GalleryKey) -> bool:
+    """Write a fresh snapshot when the newest one is behind; says whether it wrote one."""
+    seq = catalogue.seq()
+    newest = next(
+        (r for r in catalogue.snapshots(key.name) if r.fingerprint == key.fingerprint), None
+    )
+    if newest is not None and not _behind(catalogue, key, newest):
+        return False
+    native = catalogue.vectors_since(key.native, key.modality, 0)
+    if not len(native) and newest is None:
+        return False
+    gallery = Gallery.build(key, native, kind("faiss"))
+    name, size, digest = snapshots.publish(folder, f"{key.name}-{seq}", gallery.dump())
+    record = SnapshotRecord(key.name, key.fingerprint, seq, len(native), name, size, digest)
+    snapshots.discard(folder, catalogue.add_snapshot(record, keep=GENERATIONS))
+    return True
+
+
+def _behind(catalogue: CatalogueReader, key: GalleryKey, newest: SnapshotRecord) -> bool:
+    """Whether enough has changed since that the next search would notice the delta."""
+    added = len(catalogue.vectors_since(key.native, key.modality, newest.seq))
+    changed = added + len(catalogue.tombstones_since(newest.seq))
+    return changed > min(DELTA, newest.rows // 10)
+
+
+def _carried(key: GalleryKey, native: Vectors) -> Vectors:
+    return native if key.bridge is None else key.bridge.apply(native)
+
+
+def _centre(key: GalleryKey, rows: Vectors) -> Vectors:
+    """The mean that bridged rows are taken from; native rows are compared as they are.
+
+    A bridge leaves its modality in a narrow cone; without its mean removed, one list of several
+    modalities is ordered by modality first.
+    """
+    if key.bridge is None:
+        return np.zeros(key.space.dim, np.float32)
+    prior = key.bridge.prior_mean
+    weight = key.bridge.prior_rows
+    total = rows.sum(axis=0, dtype=np.float64) + weight * prior
+    return np.asarray(total / (len(rows) + weight), dtype=np.float32)
+
+
+def _centred(rows: Vectors, centre: Vectors) -> Vectors:
+    return unit_rows(rows - centre) if centre.any() else rows
+
+
+def checked(opened: Opened, living: Ids) -> list[str]:
+    """Sentences about ids that a gallery has and the catalogue has not, or the reverse."""
+    ids = opened.gallery.ids
+    extra, missing = np.setdiff1d(ids, living), np.setdiff1d(living, ids)
+    sentences = [f"{opened.gallery.key.name}: {remark}" for remark in opened.remarks]
+    if len(extra):
+        sentences.append(f"{opened.gallery.key.name} finds {len(extra)} vectors that are gone")
+    if len(missing):
+        sentences.append(f"{opened.gallery.key.name} misses {len(missing)} vectors")
+    return sentences

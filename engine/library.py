@@ -1,0 +1,368 @@
+"""The library on disk: open, recover, write, read, check."""
+
+import fcntl
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from engine.errors import (
+    EngineError,
+    LibraryLockedError,
+    LibraryMissingError,
+    MediaError,
+    UsageError,
+)
+from engine.gallery import Gallery, GalleryKey, Opened, checked, open_gallery, publish_gallery
+from engine.media.pieces import pieces
+from engine.media.probe import probe
+from engine.ports import Encoder
+from engine.profile import DEFAULT, Profile
+from engine.search import Scope, Searcher
+from engine.store import snapshots
+from engine.store.catalogue import CatalogueReader, Status
+from engine.store.connect import open_reader
+from engine.store.records import FileRecord, Found, Stamp
+from engine.store.writer import CatalogueWriter
+from engine.types import Modality, Query, SearchResult, Term, Vectors
+
+_CATALOGUE = "catalogue.db"
+_SNAPSHOTS = "snapshots"
+_LOCK = "writer.lock"
+_README = """This folder is a seehear library. Do not edit the files in it.
+
+catalogue.db   what was indexed; the only file that matters
+snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
+"""
+
+MAX_QUERY_PIECES = 48
+"""Windows or passages of a query file that are used: four minutes of sound say what it is."""
+
+MAX_HITS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found: sentences about damage, empty when all is well, and what was checked."""
+
+    findings: tuple[str, ...]
+    vectors: int
+    snapshots: int
+    unreachable: tuple[Path, ...] = ()
+
+
+class Library:
+    """Indexed folders, ready to be searched; a context manager.
+
+    Searching needs no lock. Writing happens inside `writing()`, by one process at a time.
+    """
+
+    def __init__(self, path: Path, catalogue: CatalogueReader, profile: Profile) -> None:
+        self.path = path
+        self.profile = profile
+        self.remarks: list[str] = []
+        self._catalogue = catalogue
+        self._galleries: dict[str, Opened] = {}
+        self._version = -1
+
+    @classmethod
+    def open(
+        cls, path: str | Path, *, create: bool = False, profile: str | None = None
+    ) -> "Library":
+        """Open the library in a folder.
+
+        Args:
+            path: the folder of the library; `~` is the home folder.
+            create: make it when it is not there.
+            profile: of a new library; an old one keeps its own.
+
+        Raises:
+            LibraryMissingError: there is none and `create` is false.
+            UsageError: the library was made with another profile.
+            LibraryDamagedError, LibraryVersionError: the catalogue cannot be read.
+        """
+        folder = Path(path).expanduser().absolute()
+        file = folder / _CATALOGUE
+        if not file.exists():
+            if not create:
+                raise LibraryMissingError(folder)
+            _create(folder, profile or DEFAULT)
+        catalogue = CatalogueReader(file, open_reader(file))
+        catalogue.check_format()
+        stored = catalogue.setting("profile") or DEFAULT
+        if profile is not None and profile != stored:
+            catalogue.close()
+            raise UsageError(
+                f"The library {folder} was made with profile '{stored}', not '{profile}'.",
+                hint="Choose another folder with --library to use another profile.",
+            )
+        return cls(folder, catalogue, Profile.load(stored))
+
+    def close(self) -> None:
+        """Close the catalogue; the library cannot be used afterwards."""
+        self._catalogue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: str | Query,
+        *,
+        modalities: Collection[str] | None = None,
+        under: Sequence[str | Path] = (),
+        k: int = 10,
+    ) -> SearchResult:
+        """Find files by words, by a picture, by a sound, or by several of these at once.
+
+        Args:
+            query: words, or a `Query`.
+            modalities: of the files to find, for example {"image"}; None for all.
+            under: only files below these folders.
+            k: how many hits at most, 1 to 10,000.
+        """
+        asked = Query(text=query) if isinstance(query, str) else query
+        return self._search(asked, Scope(self._wanted(modalities), _absolute(under)), k)
+
+    def similar(
+        self,
+        path: str | Path,
+        *,
+        modalities: Collection[str] | None = None,
+        under: Sequence[str | Path] = (),
+        k: int = 10,
+    ) -> SearchResult:
+        """Find files like this one, which is left out itself.
+
+        Args:
+            path: any picture, sound or text; it need not be indexed.
+            modalities: of the files to find; None for the modality of the file itself.
+            under: only files below these folders.
+            k: how many hits at most, 1 to 10,000.
+        """
+        file = Path(path).expanduser().absolute()
+        modality, own = self._identify(file)
+        wanted = self._wanted(modalities) if modalities else frozenset({modality})
+        query = query_of(modality, file)
+        return self._search(query, Scope(wanted, _absolute(under), own), k)
+
+    def _search(self, query: Query, scope: Scope, k: int) -> SearchResult:
+        if not 1 <= k <= MAX_HITS:
+            raise UsageError(f"k must be from 1 to {MAX_HITS:,}, not {k}.")
+        return Searcher(self.profile, self).search(query, scope, k)
+
+    def status(self) -> Status:
+        """Counts of everything, and the files that could not be indexed."""
+        return self._catalogue.status()
+
+    def verify(self) -> Verdict:
+        """Check the catalogue, every vector's checksum, and every snapshot against it."""
+        catalogue = self._catalogue
+        catalogue.quick_check()
+        findings = catalogue.inconsistencies()
+        vectors = 0
+        for key in self.profile.galleries:
+            native = catalogue.vectors_since(key.native, key.modality, 0)
+            vectors += len(native) if key.bridge is None else 0
+            opened = open_gallery(catalogue, self._snapshots, key)
+            findings += checked(opened, native.ids)
+        unreachable = tuple(root for root in catalogue.roots() if not root.is_dir())
+        return Verdict(tuple(findings), vectors, len(catalogue.snapshots()), unreachable)
+
+    # --- what search needs (the Shelves protocol) --------------------------------------------
+
+    def gallery(self, key: GalleryKey) -> Gallery:
+        """The gallery of that key, up to date with what other processes committed."""
+        version = self._catalogue.data_version()
+        if version != self._version:
+            self._galleries.clear()
+            self._version = version
+        if key.name not in self._galleries:
+            opened = open_gallery(self._catalogue, self._snapshots, key)
+            self._galleries[key.name] = opened
+            self.remarks += opened.remarks
+        return self._galleries[key.name].gallery
+
+    def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
+        """Where vectors lead."""
+        return self._catalogue.resolve(vector_ids)
+
+    def embed(self, term: Term, encoder: Encoder) -> Vectors:
+        """The rows of a term (n, dim): stored ones for an unchanged indexed file, else encoded."""
+        if isinstance(term.payload, str):
+            return encoder.encode([encoder.prepare(term.payload)])
+        stored = self._stored(term.payload, encoder)
+        return _encode_file(term.payload, encoder) if stored is None else stored
+
+    def _stored(self, path: Path, encoder: Encoder) -> Vectors | None:
+        record = self._catalogue.file_at(path.absolute())
+        if record is None or record.digest is None or record.stamp != stamp_of(path):
+            return None
+        rows = self._catalogue.vectors_of(record.digest, encoder.space).vectors
+        return rows[:MAX_QUERY_PIECES] if len(rows) else None
+
+    # --- writing -----------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[CatalogueWriter]:
+        """The catalogue for writing; LibraryLockedError while another process writes."""
+        with _locked(self.path):
+            writer = CatalogueWriter.open(self.path / _CATALOGUE)
+            try:
+                snapshots.sweep(self._snapshots, (r.name for r in writer.snapshots()))
+                for encoder in self.profile.encoders:
+                    writer.adopt_space(encoder.space)
+                yield writer
+            finally:
+                writer.close()
+
+    def publish(self, writer: CatalogueWriter) -> int:
+        """Write fresh snapshots where they are behind; returns how many were written."""
+        keys = self.profile.galleries
+        return sum(publish_gallery(writer, self._snapshots, key) for key in keys)
+
+    def rebuild(self) -> int:
+        """Throw away everything derived and make it again from the catalogue."""
+        with self.writing() as writer:
+            writer.quick_check()
+            old = [record.name for record in writer.snapshots()]
+            writer.drop_snapshots()
+            snapshots.discard(self._snapshots, old)
+            return self.publish(writer)
+
+    def forget(self, path: str | Path) -> int:
+        """Forget a root, or the files below a folder, or one file; the files stay on disk.
+
+        Returns:
+            how many files were forgotten.
+        """
+        gone = Path(path).expanduser().absolute()
+        with self.writing() as writer:
+            roots = [r for r in writer.roots() if r.is_relative_to(gone) or gone.is_relative_to(r)]
+            records = [f for r in roots for f in writer.files(r) if _is_below(f, gone)]
+            if not records and gone not in roots:
+                raise UsageError(f"Nothing indexed is at {gone}.", hint="See: seehear status")
+            writer.write([], [], records)
+            for root in roots:
+                if root.is_relative_to(gone):
+                    writer.forget_root(root)
+            self.publish(writer)
+        return len(records)
+
+    @property
+    def _snapshots(self) -> Path:
+        return self.path / _SNAPSHOTS
+
+    def _wanted(self, modalities: Collection[str] | None) -> frozenset[Modality]:
+        if modalities is None:
+            return frozenset(e.modality for e in self.profile.encoders)
+        if isinstance(modalities, str):
+            modalities = {modalities}
+        try:
+            return frozenset(Modality(one) for one in modalities)
+        except ValueError as error:
+            known = ", ".join(Modality)
+            raise UsageError(f"{error}.".capitalize(), hint=f"Known: {known}.") from error
+
+    def _identify(self, file: Path) -> tuple[Modality, frozenset[int]]:
+        """What a file is, and the content it has in the catalogue if it is indexed."""
+        modality = probe(file).modality
+        record = self._catalogue.file_at(file)
+        if record is None or record.digest is None:
+            return modality, frozenset()
+        encoder = self.profile.encoder_for(modality)
+        if encoder is None:
+            return modality, frozenset()
+        ids = self._catalogue.vectors_of(record.digest, encoder.space).ids[:1]
+        return modality, frozenset(
+            f.content_id for f in self.resolve(ids.tolist()) if not f.caption
+        )
+
+
+def query_of(modality: Modality, file: Path) -> Query:
+    """The query that a file of a modality makes."""
+    match modality:
+        case Modality.IMAGE:
+            return Query(image=file)
+        case Modality.AUDIO:
+            return Query(audio=file)
+        case Modality.TEXT:
+            return Query(text_file=file)
+        case Modality.VIDEO:
+            raise MediaError("unsupported", "videos cannot be searched with yet")
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Size, time and inode of a file; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def _encode_file(path: Path, encoder: Encoder) -> Vectors:
+    resolved = path.resolve()
+    kind = probe(resolved)
+    if kind.modality is not encoder.modality:
+        raise UsageError(f"{path} is {kind.modality}, not {encoder.modality}.")
+    prepared = []
+    for piece in pieces(resolved, kind.format, encoder.rule):
+        prepared.append(encoder.prepare(piece.payload))
+        if len(prepared) == MAX_QUERY_PIECES:
+            break
+    return encoder.encode(prepared)
+
+
+def _create(folder: Path, profile: str) -> None:
+    Profile.load(profile)  # an unknown name must not leave a folder behind
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(
+            f"The library folder {folder} cannot be made: {error.strerror}.",
+            hint="Choose another with --library PATH.",
+        ) from error
+    with _locked(folder):
+        writer = CatalogueWriter.open(folder / _CATALOGUE)
+        writer.set_setting("profile", profile)
+        writer.close()
+        (folder / "README.txt").write_text(_README, encoding="utf-8")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the library's lock; the file keeps the process id of who has it."""
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+            raise LibraryLockedError(folder, int(pid) if pid.isdigit() else None) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _absolute(folders: Sequence[str | Path]) -> tuple[Path, ...]:
+    return tuple(Path(os.path.abspath(Path(one).expanduser())) for one in folders)  # noqa: PTH100
+
+
+def _is_below(record: FileRecord, folder: Path) -> bool:
+    return (record.root / os.fsdecode(record.path)).is_relative_to(folder)

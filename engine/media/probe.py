@@ -1,0 +1,103 @@
+"""What a file is, by its content, and the digest of its bytes."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import MediaError
+from engine.media.files import open_regular
+from engine.media.formats import HEAD_BYTES, identify, sniff
+from engine.media.reasons import Reason
+from engine.types import Modality
+
+MAX_DIGEST_BYTES = 8 << 30
+"""Larger files are not hashed."""
+
+_BLOCK = 1 << 20
+_ID3_HEADER = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A regular file with something in it that we read.
+
+    Attributes:
+        modality: decided by content; for texts by suffix.
+        format: short and stable, for example ``jpeg``, ``flac``, ``mp4``, ``srt``.
+        size: bytes.
+        mtime_ns: when the content last changed, nanoseconds since 1970.
+        inode: with device, tells hard links of one file.
+        device: the file system it lies on.
+    """
+
+    modality: Modality
+    format: str
+    size: int
+    mtime_ns: int
+    inode: int
+    device: int
+
+
+def probe(path: Path) -> Probe:
+    """Tell what a file is from its status and first bytes, without decoding.
+
+    Raises:
+        MediaError: not-regular, permission, vanished, io, empty, unsupported, undecodable,
+            container-not-allowed or binary.
+    """
+    with open_regular(path) as file:
+        status = os.fstat(file.fileno())
+        modality, found = identify_file(file, path)
+    return Probe(modality, found, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+
+
+def identify_file(file: BinaryIO, path: Path) -> tuple[Modality, str]:
+    """Decide modality and format of an open file, which is left at its beginning.
+
+    Raises:
+        MediaError: empty, unsupported, undecodable, container-not-allowed or binary.
+    """
+    head = file.read(HEAD_BYTES)
+    if not head:
+        raise MediaError(Reason.EMPTY)
+    found = identify(head, path.suffix.lower())
+    if head.startswith(b"ID3") and found[0] is Modality.AUDIO:
+        found = _behind_id3(file, head) or found
+    file.seek(0)
+    return found
+
+
+def _behind_id3(file: BinaryIO, head: bytes) -> tuple[Modality, str] | None:
+    """Look behind an ID3 tag, which is put before FLAC and AAC too; None if that says nothing."""
+    size = 0
+    for byte in head[6:_ID3_HEADER]:
+        size = size << 7 | byte & 0x7F
+    file.seek(_ID3_HEADER + size)
+    found = sniff(file.read(HEAD_BYTES))
+    return (Modality.AUDIO, found) if found in {"flac", "aac", "aiff", "wav"} else None
+
+
+def digest(path: Path, *, at_most: int = MAX_DIGEST_BYTES) -> bytes:
+    """Hash a file's bytes with SHA-256, in blocks: 32 bytes.
+
+    Raises:
+        MediaError: too-big, before reading anything, when the file has more than ``at_most``
+            bytes; also when it grows beyond that meanwhile. Else as ``probe`` for bad files.
+    """
+    sha = hashlib.sha256()
+    with open_regular(path) as file:
+        left = at_most
+        _check_size(os.fstat(file.fileno()).st_size, at_most)
+        while block := file.read(_BLOCK):
+            left -= len(block)
+            _check_size(at_most - left, at_most)
+            sha.update(block)
+    return sha.digest()
+
+
+def _check_size(size: int, at_most: int) -> None:
+    """Refuse a file of more than ``at_most`` bytes."""
+    if size > at_most:
+        raise MediaError(Reason.TOO_BIG, f"{size:,} bytes, more than {at_most:,}")

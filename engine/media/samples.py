@@ -1,0 +1,236 @@
+"""How PyAV is asked, and how any recording becomes blocks of mono samples at one rate."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.filter import Graph
+
+from engine.errors import MediaError
+from engine.media.reasons import Reason
+
+Samples = npt.NDArray[np.float32]
+
+DEMUXERS = {"mp4": "mov", "wma": "asf", "mka": "matroska"}
+"""The reader of each format, where its name differs; no other reader is ever tried."""
+
+MIN_RATE, MAX_RATE = 1_000, 1_000_000
+"""Slower than any recording; faster than recorders for bats."""
+
+MAX_CHANNELS = 64
+
+_CODECS = (
+    "mp3float,mp3,mp2float,mp2,aac,alac,flac,vorbis,opus,speex,wavpack,wmav1,wmav2,"
+    "wmapro,wmalossless,ac3,eac3,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm_ms,pcm_alaw,pcm_mulaw,"
+    "pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,"
+    "pcm_f32be,pcm_f64le,pcm_f64be,pcm_s64le,pcm_s64be"
+)
+CODECS = frozenset(_CODECS.split(","))
+"""The only decoders that ever run; those of cover art and video tracks do not."""
+
+# swresample's own default (32 taps) lets -36 dB of alias through; 64 taps leave -90 dB.
+RESAMPLER = "filter_size=64:phase_shift=10:cutoff=0.97"
+
+_UNDECLARED = frozenset({"aac"})
+"""Formats whose duration is only ever guessed from the size of the file."""
+
+_SHORTFALL = 0.98
+_SHORTFALL_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class Track:
+    """What came out of a recording so far; filled while its blocks are read.
+
+    Attributes:
+        seconds: decoded so far.
+        damaged: number of packets that would not decode.
+        partial: the file broke off, or is shorter than it says.
+    """
+
+    seconds: float = 0.0
+    damaged: int = 0
+    partial: bool = False
+
+
+@contextlib.contextmanager
+def open_recording(file: BinaryIO, found: str) -> Iterator[InputContainer]:
+    """Open a recording of a known format, from bytes alone: no name, no protocol, no other file."""
+    demuxer = DEMUXERS.get(found, found)
+    options = {
+        "protocol_whitelist": "none",
+        "format_whitelist": demuxer,
+        "codec_whitelist": _CODECS,
+    }
+    with av.open(
+        file,
+        mode="r",
+        format=demuxer,
+        container_options=options,
+        metadata_errors="replace",
+        buffer_size=1 << 18,
+    ) as container:
+        yield container
+
+
+def audio_stream(container: InputContainer) -> av.AudioStream:
+    """Choose the first audio stream, and check what it says of itself.
+
+    Raises:
+        MediaError: no-audio, audio-params, unsupported (no decoder).
+    """
+    if not container.streams.audio:
+        raise MediaError(Reason.NO_AUDIO)
+    stream = container.streams.audio[0]
+    if stream.codec_context.name not in CODECS:
+        raise MediaError(Reason.UNSUPPORTED, "its audio codec")
+    check_parameters(stream.codec_context.sample_rate, stream.codec_context.channels)
+    stream.codec_context.thread_count = 1  # files are decoded side by side instead
+    return stream
+
+
+def check_parameters(rate: int, channels: int) -> None:
+    """Refuse sample rates and channel counts that no recording has."""
+    if not MIN_RATE <= rate <= MAX_RATE or not 1 <= channels <= MAX_CHANNELS:
+        raise MediaError(Reason.AUDIO_PARAMS, f"{rate} Hz, {channels} channels")
+
+
+def mono_blocks(
+    container: InputContainer, found: str, rate: int, track: Track
+) -> Iterator[Samples]:
+    """Decode to mono float32 at ``rate``, the mean of the channels, about a second per block.
+
+    Damaged packets are left out. What is not finite becomes 0. The blocks together have exactly
+    floor(samples in * rate / rate in) samples.
+
+    Raises:
+        MediaError: audio-params, when the parameters become absurd on the way.
+    """
+    resampler: _Resampler | None = None
+    for block, source_rate in _blocks(_frames(container, track)):
+        track.seconds += len(block) / source_rate
+        if resampler is not None and resampler.source_rate != source_rate:
+            yield resampler.flush()
+            resampler = None
+        if source_rate == rate:
+            yield block
+            continue
+        resampler = resampler or _Resampler(source_rate, rate)
+        yield resampler.push(block)
+    if resampler is not None:
+        yield resampler.flush()
+    track.partial |= _falls_short(container, found, track.seconds)
+
+
+def duration_seconds(container: InputContainer) -> float | None:
+    """Give the duration that the file states or its size suggests, if any."""
+    return None if container.duration is None else container.duration / av.time_base
+
+
+def _falls_short(container: InputContainer, found: str, seconds: float) -> bool:
+    """Tell whether clearly less was decoded than the file says it holds."""
+    stated = None if found in _UNDECLARED else duration_seconds(container)
+    return stated is not None and seconds < stated * _SHORTFALL - _SHORTFALL_SECONDS
+
+
+def _frames(container: InputContainer, track: Track) -> Iterator[av.AudioFrame]:
+    """Decode frame by frame to the end, or to where the file breaks off."""
+    try:
+        for packet in container.demux(audio_stream(container)):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                track.damaged += 1
+                continue
+            yield from frames
+    except av.FFmpegError:
+        track.partial = True
+
+
+def _blocks(frames: Iterator[av.AudioFrame]) -> Iterator[tuple[Samples, int]]:
+    """Gather frames of equal shape into mono blocks of about a second, with their rate."""
+    gathered: list[npt.NDArray[Any]] = []
+    kind: tuple[str, int, int] | None = None
+    count = 0
+    for frame in frames:
+        now = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
+        if kind is not None and (now != kind or count >= kind[2]):
+            yield _mono(gathered, kind), kind[2]
+            gathered, count = [], 0
+        check_parameters(now[2], now[1])
+        kind = now
+        gathered.append(frame.to_ndarray())
+        count += frame.samples
+    if kind is not None and gathered:
+        yield _mono(gathered, kind), kind[2]
+
+
+def _mono(arrays: list[npt.NDArray[Any]], kind: tuple[str, int, int]) -> Samples:
+    """Average the channels of frames, planar or interleaved, integer or float."""
+    name, channels, _ = kind
+    joined = np.concatenate(arrays, axis=1)
+    planes = joined if name.endswith("p") else joined.reshape(-1, channels).T
+    mono = np.zeros(planes.shape[1], np.float32)
+    for plane in planes:  # several times faster than mean(axis=0) where channels are interleaved
+        mono += _as_float(plane)
+    mono /= np.float32(channels)
+    mono[~np.isfinite(mono)] = 0
+    return mono
+
+
+def _as_float(values: npt.NDArray[Any]) -> Samples:
+    """Map integer samples to -1..1; floats stay."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32, copy=False)
+    full = np.float32(2.0 ** (8 * values.dtype.itemsize - 1))
+    middle = full if values.dtype.kind == "u" else np.float32(0)
+    return (values.astype(np.float32) - middle) / full
+
+
+class _Resampler:
+    """A filter with a memory: samples at one rate in, samples at another out, until flushed."""
+
+    def __init__(self, source_rate: int, rate: int) -> None:
+        self.source_rate = source_rate
+        self._rate = rate
+        self._taken = self._given = 0
+        self._graph = Graph()
+        self._source = self._graph.add(
+            "abuffer",
+            f"sample_rate={source_rate}:sample_fmt=flt:channel_layout=mono:time_base=1/{source_rate}",
+        )
+        resample = self._graph.add("aresample", f"{rate}:{RESAMPLER}")
+        self._sink = self._graph.add("abuffersink")
+        self._source.link_to(resample)
+        resample.link_to(self._sink)
+        self._graph.configure()
+
+    def push(self, block: Samples) -> Samples:
+        """Take a block, give what is ready."""
+        frame = av.AudioFrame.from_ndarray(block[np.newaxis], format="flt", layout="mono")
+        frame.sample_rate = self.source_rate
+        frame.pts = self._taken
+        self._taken += len(block)
+        self._source.push(frame)
+        return self._pull()
+
+    def flush(self) -> Samples:
+        """Give the rest, trimmed to the exact number of samples."""
+        self._source.push(None)
+        return self._pull()
+
+    def _pull(self) -> Samples:
+        """Collect what the filter has ready, never more than was put in lasts."""
+        ready = [np.zeros(0, np.float32)]
+        with contextlib.suppress(av.BlockingIOError, av.EOFError):
+            while True:
+                ready.append(cast("av.AudioFrame", self._sink.pull()).to_ndarray()[0])
+        due = self._taken * self._rate // self.source_rate - self._given
+        given = np.concatenate(ready)[:due]
+        self._given += len(given)
+        return given

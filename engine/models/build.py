@@ -1,0 +1,51 @@
+"""Which module builds what of a model's files, and the child's side of building."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class Builder(Protocol):
+    """Turns a model's verified files into what its encoder loads.
+
+    Laws:
+        reads only `sources`, writes only into `into`, needs no network, and builds the same
+        whenever its version is the same.
+    """
+
+    def __call__(self, sources: Path, into: Path) -> None:
+        """Build.
+
+        Args:
+            sources: folder of the lock's files; a ``.pth`` has a ``.safetensors`` beside it.
+            into: an empty folder, renamed into place when this returns; plain files only, of the
+                kinds that may be read later (`READABLE`).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BuilderRow:
+    """Which module builds a model: imported in the child only, so it may need torch.
+
+    Attributes:
+        module: its dotted name; it has a function ``build`` that is a `Builder`.
+        version: goes up when the same files would be built differently.
+    """
+
+    module: str
+    version: str
+
+
+BUILDERS: dict[str, BuilderRow] = {}
+"""Rows by model id; a model without one is used as it was fetched."""
+
+READABLE = frozenset({".json", ".onnx", ".safetensors", ".txt"})
+"""What the main process ever reads of a model; none of these can hold code."""
+
+
+def main(module: str, sources: str, into: str) -> None:
+    """Build; this runs in the child."""
+    builder: Builder = importlib.import_module(module).build
+    builder(Path(sources), Path(into))

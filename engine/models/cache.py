@@ -1,0 +1,64 @@
+"""Where models lie in the user's cache, and how one process at a time may write there."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from engine.errors import DiskFullError, ModelError
+from engine.models.lock import LockedModel
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def shelf(model_id: str) -> Path:
+    """The folder that holds all versions of a model; it need not exist."""
+    return user_cache_path("seehear", appauthor=False) / "models" / model_id
+
+
+def folder_of(model: LockedModel) -> Path:
+    """The folder that holds exactly these bytes of a model; it need not exist."""
+    return shelf(model.id) / model.digest[:12]
+
+
+@contextmanager
+def alone(model: LockedModel) -> Iterator[Path]:
+    """Make the model's folder and wait until no other process writes to it.
+
+    Raises:
+        DiskFullError: inside, where the disk has no room left.
+        ModelError: inside, for any other refusal of the file system.
+    """
+    folder = folder_of(model)
+    with _spoken(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / "writing.lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield folder
+
+
+@contextmanager
+def _spoken(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(folder) from error
+        path = error.filename or folder
+        raise ModelError(
+            f"The file system refused {path}: {error.strerror or error}.",
+            hint="Models are kept in the cache folder; XDG_CACHE_HOME names another one.",
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside the folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

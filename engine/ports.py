@@ -1,0 +1,160 @@
+"""The roles that adapters play, each with the laws that tests/contract checks on every adapter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.types import Ids, Modality, Ranking, Scores, Space, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRule:
+    """How an encoder wants pictures: RGB whose shorter side has at least this many pixels."""
+
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRule:
+    """How an encoder wants sound: mono float32 at this rate, cut into windows.
+
+    Attributes:
+        rate: samples per second.
+        window_ms: length of a window; a shorter recording is one window.
+        hop_ms: from the start of a window to the start of the next.
+    """
+
+    rate: int
+    window_ms: int
+    hop_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """How an encoder wants text: passages of at most this many characters."""
+
+    max_characters: int
+
+
+Rule = ImageRule | AudioRule | TextRule
+
+Payload = str | npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+"""Decoded media: words; RGB pixels uint8 (height, width, 3); mono samples float32 (n,)."""
+
+
+class Encoder(Protocol):
+    """Turns payloads of one modality into unit vectors of one space.
+
+    Laws:
+        rows have unit length; the same payload gives the same row (cosine within 1e-5) alone,
+        twice, and inside any batch; an empty batch gives shape (0, dim); nothing is random.
+    """
+
+    @property
+    def space(self) -> Space:
+        """The space the vectors live in; its fingerprint covers weights, preparation and rule."""
+        ...
+
+    @property
+    def modality(self) -> Modality:
+        """What the payloads are."""
+        ...
+
+    @property
+    def rule(self) -> Rule:
+        """How payloads are to be decoded and cut."""
+        ...
+
+    def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (each adapter's own input)
+        """Turn one payload into model input; safe to call from several threads at once."""
+        ...
+
+    def encode(self, prepared: Sequence[Any]) -> Vectors:
+        """Embed prepared payloads: shape (len(prepared), dim), unit rows, same order."""
+        ...
+
+
+class Alignment(Protocol):
+    """A fitted map from one space into another; a value, never half-fitted.
+
+    Laws:
+        rows come out with unit length; a row maps alike alone and in a batch.
+    """
+
+    @property
+    def source(self) -> Space:
+        """Where rows come from."""
+        ...
+
+    @property
+    def target(self) -> Space:
+        """Where rows go."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the map; derived vectors made by another map are stale."""
+        ...
+
+    @property
+    def prior_mean(self) -> Vectors:
+        """Mean of the mapped rows of a general collection, shape (target.dim,)."""
+        ...
+
+    @property
+    def prior_rows(self) -> int:
+        """How many rows of a user's collection the prior mean is worth."""
+        ...
+
+    def apply(self, vectors: Vectors) -> Vectors:
+        """Map rows (n, source.dim) to unit rows (n, target.dim)."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """The rows of one space, searched by inner product.
+
+    Laws:
+        agrees with ``flat``, ties aside (exact kinds) or within its stated recall; a stored
+        vector finds itself first; added then removed is gone; saved and loaded answers alike;
+        k > n gives n. Rows are rounded to float16 when added.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Number of components of a row."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def add(self, ids: Ids, vectors: Vectors) -> None:
+        """Add rows (n, dim) under new ids (n,); ValueError for an id that is there already."""
+        ...
+
+    def remove(self, ids: Ids) -> None:
+        """Take rows away; KeyError for an id that is not there."""
+        ...
+
+    def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
+        """The k best rows for one query vector of shape (dim,), best first, ties by id."""
+        ...
+
+    def dump(self) -> bytes:
+        """The whole index as bytes, for `load` of the same adapter."""
+        ...
+
+
+class Fuser(Protocol):
+    """Makes one ranking of several.
+
+    Laws:
+        one ranking in, same order out; ids lie within the union; the order of the rankings is
+        irrelevant.
+    """
+
+    def __call__(self, rankings: Sequence[Ranking]) -> Ranking:
+        """Fuse; an empty sequence raises ValueError."""
+        ...

@@ -1,0 +1,1 @@
+"""What turns raw inner products into scores that may be compared across galleries."""

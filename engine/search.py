@@ -1,0 +1,242 @@
+"""Search: a query becomes vectors, rankings, one list of files; it does no I/O of its own."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+
+from engine.arrays import top_k, unit_rows
+from engine.errors import NoRouteError
+from engine.fuse import comb_max, comb_sum
+from engine.gallery import Gallery, GalleryKey
+from engine.ports import Encoder
+from engine.profile import Profile, Route
+from engine.store.records import Found
+from engine.types import (
+    Evidence,
+    Hit,
+    Modality,
+    Query,
+    Ranking,
+    SearchResult,
+    Source,
+    Term,
+    Vectors,
+)
+
+_FIRST_DEPTH = 64
+"""Segments looked at first for each hit that is wanted: one file may hold many of the best."""
+
+_MAX_DEPTH = 65_536
+"""Segments looked at when folders or captions leave few files among the best."""
+
+_SNIPPET = 160
+"""Characters of a passage that a hit shows."""
+
+
+class Shelves(Protocol):
+    """What search needs of a library."""
+
+    def gallery(self, key: GalleryKey) -> Gallery:
+        """The gallery of that key, up to date."""
+        ...
+
+    def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
+        """Where vectors lead."""
+        ...
+
+    def embed(self, term: Term, encoder: Encoder) -> Vectors:
+        """The rows of a term, one for each of its pieces: shape (n, dim), n >= 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """Which files may be found.
+
+    Attributes:
+        wanted: modalities of the files.
+        under: absolute folders; empty for everywhere.
+        without: contents to leave out, such as the query's own.
+    """
+
+    wanted: frozenset[Modality]
+    under: tuple[Path, ...] = ()
+    without: frozenset[int] = frozenset()
+
+    def admits(self, found: Found) -> bool:
+        """Whether a file may be a hit."""
+        if found.modality not in self.wanted or found.content_id in self.without:
+            return False
+        return not self.under or any(path_of(found).is_relative_to(u) for u in self.under)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leg:
+    """One ranking of files, with the best segment of each."""
+
+    ranking: Ranking
+    best: Mapping[int, Found]
+
+
+class Searcher:
+    """Answers queries over the galleries of one library."""
+
+    def __init__(self, profile: Profile, shelves: Shelves) -> None:
+        self._profile = profile
+        self._shelves = shelves
+        self._spent: dict[str, float] = {}
+
+    def search(self, query: Query, scope: Scope, k: int) -> SearchResult:
+        """The k best files, best first.
+
+        Each term is ranked in every gallery that can hold wanted files; a file's score for a term
+        is its best there, its score for the query is the sum over the terms.
+        """
+        self._spent = {}
+        with self._timed("total"):
+            by_term = [self._legs(term, scope, k) for term in query.terms]
+            fused = comb_sum([comb_max([leg.ranking for leg in legs]) for legs in by_term])
+            hits = _hits(fused, [leg for legs in by_term for leg in legs], k)
+        return SearchResult(query, hits, MappingProxyType(dict(self._spent)))
+
+    def _legs(self, term: Term, scope: Scope, k: int) -> list[Leg]:
+        """One leg for each wanted modality, and one over texts for media found by caption."""
+        routes = {modality: self._route(term, modality) for modality in sorted(scope.wanted)}
+        found = {m: r for m, r in routes.items() if r is not None}
+        if not found:
+            raise NoRouteError(term.modality, " or ".join(routes), self._profile.name)
+        captions = self._route(term, Modality.TEXT)
+        if captions is not None:
+            found.setdefault(Modality.TEXT, captions)
+        embedded: dict[str, Vectors] = {}
+        return [self._leg(term, route, scope, k, embedded) for route in found.values()]
+
+    def _route(self, term: Term, wanted: Modality) -> Route | None:
+        try:
+            return self._profile.route(term.modality, wanted)
+        except NoRouteError:
+            return None
+
+    def _leg(
+        self, term: Term, route: Route, scope: Scope, k: int, embedded: dict[str, Vectors]
+    ) -> Leg:
+        name = route.encoder.space.name
+        if name not in embedded:
+            with self._timed("encode"):
+                embedded[name] = self._shelves.embed(term, route.encoder)
+        with self._timed("open"):
+            gallery = self._shelves.gallery(route.gallery)
+        vector = query_vector(route, embedded[name])
+        source = Source(str(term), route.gallery.space.name, route.gallery.modality.value)
+        return self._files(gallery, vector, source, scope, k)
+
+    def _files(
+        self, gallery: Gallery, vector: Vectors, source: Source, scope: Scope, k: int
+    ) -> Leg:
+        """Look deeper until k files are found or everything was looked at."""
+        depth = min(k * _FIRST_DEPTH, len(gallery))
+        while True:
+            with self._timed("search"):
+                ids, scores = gallery.search(vector, depth)
+            with self._timed("resolve"):
+                leg = _best_per_file(
+                    ids, scores, self._shelves.resolve(ids.tolist()), scope, source
+                )
+            if len(leg.ranking) >= k or depth >= min(len(gallery), _MAX_DEPTH):
+                return leg
+            depth = min(depth * 8, len(gallery))
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - start) * 1000
+            self._spent[step] = self._spent.get(step, 0.0) + spent
+
+
+def query_vector(route: Route, rows: Vectors) -> Vectors:
+    """One vector (dim,) in the gallery's space for the rows of a term: their mean direction."""
+    carried = rows if route.bridge is None else route.bridge.apply(rows)
+    mean: Vectors = unit_rows(carried.mean(axis=0, keepdims=True))
+    return mean[0]
+
+
+def _best_per_file(
+    ids: Vectors, scores: Vectors, found: list[Found], scope: Scope, source: Source
+) -> Leg:
+    score_of = dict(zip(ids.tolist(), scores.tolist(), strict=True))
+    best: dict[int, Found] = {}
+    for one in sorted(found, key=lambda f: (-score_of[f.vector_id], f.vector_id, f.caption)):
+        if scope.admits(one):
+            best.setdefault(one.file_id, one)
+    file_ids = np.fromiter(best, dtype=np.int64, count=len(best))
+    file_scores = np.array([score_of[one.vector_id] for one in best.values()], dtype=np.float32)
+    return Leg(Ranking(source, *top_k(file_ids, file_scores, len(best))), best)
+
+
+def _hits(fused: Ranking, legs: Sequence[Leg], k: int) -> tuple[Hit, ...]:
+    """The first k contents of a ranking of files; files with the same bytes share a hit."""
+    evidence = _evidence(legs)
+    groups: dict[int, list[tuple[int, float]]] = {}
+    for file_id, score in zip(fused.ids.tolist(), fused.scores.tolist(), strict=True):
+        content = evidence[file_id][0][1].content_id
+        if content not in groups and len(groups) == k:
+            continue
+        groups.setdefault(content, []).append((file_id, score))
+    return tuple(_hit(members, evidence) for members in groups.values())
+
+
+Reasons = list[tuple[Evidence, Found]]
+
+
+def _evidence(legs: Sequence[Leg]) -> dict[int, Reasons]:
+    """For each file, why it was found, strongest reason first."""
+    reasons: dict[int, Reasons] = {}
+    for leg in legs:
+        pairs = zip(leg.ranking.ids.tolist(), leg.ranking.scores.tolist(), strict=True)
+        for rank, (file_id, score) in enumerate(pairs, start=1):
+            found = leg.best[file_id]
+            source = leg.ranking.source
+            if found.caption:
+                source = Source(source.term, source.space, "caption")
+            reasons.setdefault(file_id, []).append((Evidence(source, rank, score), found))
+    for one in reasons.values():
+        one.sort(key=lambda reason: -reason[0].score)
+    return reasons
+
+
+def _hit(members: list[tuple[int, float]], evidence: dict[int, Reasons]) -> Hit:
+    """The hit of a group of files with the same bytes, ordered by score."""
+    (first, score), *others = members
+    reasons = evidence[first]
+    best = reasons[0][1]
+    # A caption says that a recording fits, not where: the moment comes from the sound itself.
+    span = next((found.span for _, found in reasons if found.span is not None), None)
+    return Hit(
+        path=path_of(best),
+        modality=best.modality,
+        score=score,
+        span=span,
+        because=tuple(reason for reason, _ in reasons),
+        snippet=_shortened(best.words),
+        same=tuple(path_of(evidence[file_id][0][1]) for file_id, _ in others),
+    )
+
+
+def _shortened(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= _SNIPPET else line[: _SNIPPET - 1].rstrip() + "…"
+
+
+def path_of(found: Found) -> Path:
+    """The absolute path of a found file."""
+    return found.root / os.fsdecode(found.path)

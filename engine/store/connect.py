@@ -1,0 +1,79 @@
+"""How SQLite is opened: one writer, any number of readers, foreign errors mapped to ours."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, event, pool
+from sqlalchemy.exc import DatabaseError
+
+from engine.errors import DiskFullError, EngineError, LibraryDamagedError
+
+PAGE_SIZE = 8192
+"""Three float16 rows of 1280 components fit on such a page; on 4096 bytes only one would."""
+
+_WRITER_SETTINGS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "wal_autocheckpoint=1000",
+    "trusted_schema=OFF",
+)
+_READER_SETTINGS = ("busy_timeout=5000", "query_only=ON", "trusted_schema=OFF")
+
+
+def open_writer(path: Path) -> Engine:
+    """The one connection that writes; the caller holds the library's lock."""
+    return _engine(path, "rwc", (f"page_size={PAGE_SIZE}", *_WRITER_SETTINGS))
+
+
+def open_reader(path: Path) -> Engine:
+    """A connection that only reads and never waits for the writer."""
+    return _engine(path, "ro", _READER_SETTINGS)
+
+
+def _engine(path: Path, mode: str, settings: tuple[str, ...]) -> Engine:
+    # A path may hold ? and #, so it is quoted into the URI that sqlite3 itself takes.
+    uri = f"file:{quote(bytes(path.absolute()))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=pool.StaticPool)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        for line in settings:
+            connection.execute(f"PRAGMA {line}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:  # noqa: ANN401  (SQLAlchemy passes its own connection)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "rwc" else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def mapped_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours; everything else passes."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        raise _translate(path, cause or error) from error
+
+
+def _translate(path: Path, error: BaseException) -> EngineError:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL"):
+        return DiskFullError(path)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return LibraryDamagedError(path, str(error))
+    return EngineError(
+        f"The catalogue {path} could not be used: {error} ({name or 'SQLite'}).",
+        hint="Nothing that was acknowledged is lost; see: seehear verify",
+    )

@@ -1,0 +1,104 @@
+"""The values that go into the catalogue and come out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from engine.types import Embeddings, Modality, Space, Span, Vectors
+
+
+class State(StrEnum):
+    """What became of a file; every file that was found has exactly one state."""
+
+    INDEXED = "indexed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells a file from an earlier self without reading it."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One path of the catalogue.
+
+    Attributes:
+        root: absolute folder that the user indexed.
+        path: relative to the root, as bytes.
+        digest: of the content; None unless the state is indexed.
+    """
+
+    root: Path
+    path: bytes
+    stamp: Stamp
+    state: State
+    reason: str = ""
+    digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentRecord:
+    """One segment with its vector; `words` is the text of a passage."""
+
+    span: Span | None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ContentRecord:
+    """New bytes: what they are, their segments, and one vector for each segment.
+
+    Attributes:
+        info: facts worth showing, such as width, height or duration_ms.
+        space: the space of the vectors.
+        vectors: unit rows (len(segments), space.dim).
+    """
+
+    digest: bytes
+    modality: Modality
+    format: str
+    info: Mapping[str, int | str | bool]
+    segments: tuple[SegmentRecord, ...]
+    space: Space
+    vectors: Vectors
+
+    def __post_init__(self) -> None:
+        # Raises unless there is one finite unit row for each segment.
+        Embeddings(self.space, np.arange(len(self.segments), dtype=np.int64), self.vectors)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a vector leads: a segment of a content, in one file that holds it."""
+
+    vector_id: int
+    file_id: int
+    root: Path
+    path: bytes
+    modality: Modality
+    content_id: int
+    span: Span | None
+    words: str
+    caption: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRecord:
+    """The receipt of a derived file: what it holds, up to which commit, and its digest."""
+
+    gallery: str
+    fingerprint: str
+    seq: int
+    rows: int
+    name: str
+    size: int
+    sha256: str

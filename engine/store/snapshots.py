@@ -1,0 +1,75 @@
+"""Derived files: written once under a new name, known by their digest, never changed."""
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.errors import DiskFullError
+from engine.store.records import SnapshotRecord
+
+SUFFIX = ".snapshot"
+_TEMPORARY = ".tmp"
+_MARGIN = 64 * 2**20
+
+
+def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
+    """Put bytes safely on disk under a name that never existed before.
+
+    The bytes go through Python's own file, because FAISS may report success on a full disk.
+
+    Returns:
+        name, size and SHA-256 of the file; only then may its receipt be written.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if shutil.disk_usage(folder).free < 2 * len(data) + _MARGIN:
+        raise DiskFullError(folder)
+    name = f"{label}-{secrets.token_hex(6)}{SUFFIX}"
+    temporary = folder / (name + _TEMPORARY)
+    with temporary.open("xb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.rename(folder / name)
+    _sync_folder(folder)
+    return name, len(data), hashlib.sha256(data).hexdigest()
+
+
+def read(folder: Path, record: SnapshotRecord) -> bytes:
+    """The bytes of a derived file; ValueError saying why when they are not as they were written."""
+    try:
+        data = (folder / record.name).read_bytes()
+    except OSError as error:
+        raise ValueError(error.strerror or "unreadable") from error
+    if len(data) != record.size:
+        raise ValueError(f"{len(data)} bytes where {record.size} were written")
+    if hashlib.sha256(data).hexdigest() != record.sha256:
+        raise ValueError("its digest differs")
+    return data
+
+
+def discard(folder: Path, names: Iterable[str]) -> None:
+    """Delete derived files that no receipt names any more."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def sweep(folder: Path, keep: Iterable[str]) -> None:
+    """Delete what an interrupted writer left: unfinished files, and files without a receipt."""
+    if not folder.is_dir():
+        return
+    kept = set(keep)
+    ours = (SUFFIX, SUFFIX + _TEMPORARY)
+    discard(
+        folder, (p.name for p in folder.iterdir() if p.name not in kept and p.name.endswith(ours))
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

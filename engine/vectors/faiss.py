@@ -1,0 +1,98 @@
+"""The vector index on FAISS: exact inner product over float16 rows."""
+
+from typing import Any
+
+import numpy as np
+
+from engine.arrays import top_k
+from engine.errors import MissingPackageError
+from engine.types import Ids, Scores, Vectors
+
+_HEADER = np.dtype("<i8").itemsize
+
+
+def _faiss() -> Any:  # noqa: ANN401  (faiss is imported late, so its types are not at hand)
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingPackageError(
+            "faiss",
+            "search vectors",
+            'pip install "seehear[cpu]"   (or "seehear[gpu]" on Linux with an NVIDIA card)',
+        ) from error
+    # One query is searched at a time; with more threads FAISS takes a path that is slower for it.
+    faiss.omp_set_num_threads(1)
+    return faiss
+
+
+class FaissIndex:
+    """FAISS' scalar quantizer at float16, which loses nothing here: rows are stored as float16.
+
+    FAISS numbers rows by position; the ids beside them are ours, so that removal keeps order.
+    """
+
+    def __init__(self, dim: int) -> None:
+        faiss = _faiss()
+        self._index = faiss.IndexScalarQuantizer(
+            dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
+        self._ids: Ids = np.empty(0, dtype=np.int64)
+
+    @property
+    def dim(self) -> int:
+        """Number of components of a row."""
+        return int(self._index.d)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, ids: Ids, vectors: Vectors) -> None:
+        """Add rows under new ids; ValueError for an id that is there already."""
+        ids = np.asarray(ids, dtype=np.int64)
+        if len(np.unique(ids)) < len(ids) or np.isin(ids, self._ids).any():
+            raise ValueError("an id may be added once only")
+        self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        self._ids = np.concatenate([self._ids, ids])
+
+    def remove(self, ids: Ids) -> None:
+        """Take rows away; KeyError for an id that is not there."""
+        if not np.isin(ids, self._ids).all():
+            raise KeyError("an id to remove is not in the index")
+        gone = np.isin(self._ids, ids)
+        self._index.remove_ids(np.flatnonzero(gone).astype(np.int64))
+        self._ids = self._ids[~gone]
+
+    def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
+        """The k best rows by inner product, best first, ties by id."""
+        k = min(k, len(self))
+        if k < 1:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        row = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
+        scores, positions = self._index.search(row, k)
+        return top_k(self._ids[positions[0]], scores[0], k)
+
+    def dump(self) -> bytes:
+        """Number of ids, the ids, then FAISS' own bytes."""
+        header = np.array([len(self._ids)], dtype="<i8").tobytes()
+        serialized = _faiss().serialize_index(self._index)
+        return b"".join([header, self._ids.astype("<i8").tobytes(), serialized.tobytes()])
+
+    @classmethod
+    def load(cls, dumped: bytes | memoryview) -> "FaissIndex":
+        """The index that `dump` wrote; ValueError when the bytes are not one.
+
+        FAISS does not notice every damage: load only bytes whose digest was checked.
+        """
+        faiss = _faiss()
+        try:
+            count = int(np.frombuffer(dumped, dtype="<i8", count=1)[0])
+            ids = np.frombuffer(dumped, dtype="<i8", count=count, offset=_HEADER)
+            body = np.frombuffer(dumped, dtype=np.uint8, offset=_HEADER * (1 + count))
+            stored = faiss.deserialize_index(body)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"not a dumped index: {error}") from error
+        if stored.ntotal != count:
+            raise ValueError(f"not a dumped index: {stored.ntotal} rows for {count} ids")
+        index = cls.__new__(cls)
+        index._index, index._ids = stored, ids.astype(np.int64)  # noqa: SLF001  (its own class)
+        return index
