@@ -68,6 +68,11 @@ class Encoder(Protocol):
         """How payloads are to be decoded and cut."""
         ...
 
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Ids in models.lock of the weights it needs; empty for none."""
+        ...
+
     def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (each adapter's own input)
         """Turn one payload into model input; safe to call from several threads at once."""
         ...

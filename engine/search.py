@@ -21,9 +21,11 @@ from engine.store.records import Found
 from engine.types import (
     Evidence,
     Hit,
+    Ids,
     Modality,
     Query,
     Ranking,
+    Scores,
     SearchResult,
     Source,
     Term,
@@ -166,12 +168,11 @@ class Searcher:
 def query_vector(route: Route, rows: Vectors) -> Vectors:
     """One vector (dim,) in the gallery's space for the rows of a term: their mean direction."""
     carried = rows if route.bridge is None else route.bridge.apply(rows)
-    mean: Vectors = unit_rows(carried.mean(axis=0, keepdims=True))
-    return mean[0]
+    return np.asarray(unit_rows(carried.mean(axis=0, keepdims=True))[0])
 
 
 def _best_per_file(
-    ids: Vectors, scores: Vectors, found: list[Found], scope: Scope, source: Source
+    ids: Ids, scores: Scores, found: list[Found], scope: Scope, source: Source
 ) -> Leg:
     score_of = dict(zip(ids.tolist(), scores.tolist(), strict=True))
     best: dict[int, Found] = {}

@@ -27,6 +27,7 @@ class Hashed:
     modality: Modality
     rule: Rule
     features: Callable[[Any], Vectors]
+    weights: tuple[str, ...] = ()
 
     def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (a row of features)
         """The features of one payload, shape (dim,)."""

@@ -2,7 +2,7 @@
 
 from engine.models.build import BUILDERS, Builder, BuilderRow
 from engine.models.lock import LockedFile, LockedModel, all_locked, locked
-from engine.models.prepare import built_folder, ready
+from engine.models.prepare import built_folder, is_ready, ready
 from engine.models.progress import Progress, Step, Watcher, silent
 from engine.models.resolve import fetch, verify
 
@@ -18,6 +18,7 @@ __all__ = [
     "all_locked",
     "built_folder",
     "fetch",
+    "is_ready",
     "locked",
     "ready",
     "silent",

@@ -12,7 +12,7 @@ from engine.models.convert import CONVERTER
 from engine.models.lock import LockedFile, LockedModel, locked
 from engine.models.progress import Progress, Step, Watcher, silent
 from engine.models.receipt import Seal, Seals, add_seal, read_seals, seal, sha256_of, write_seals
-from engine.models.resolve import fetch
+from engine.models.resolve import fetch, is_fetched
 
 
 def ready(model_id: str, *, progress: Watcher = silent) -> Path:
@@ -34,6 +34,13 @@ def ready(model_id: str, *, progress: Watcher = silent) -> Path:
         if file.name.endswith(".pth"):
             _converted(model, file, progress)
     return _built(model, row, progress) if row else folder
+
+
+def is_ready(model_id: str) -> bool:
+    """Whether `ready` would return at once, without fetching or building anything."""
+    model = locked(model_id)
+    row = BUILDERS.get(model_id)
+    return _whole(built_folder(model, row)) if row else is_fetched(model)
 
 
 def built_folder(model: LockedModel, row: BuilderRow) -> Path:

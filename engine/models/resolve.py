@@ -36,6 +36,11 @@ def fetch(model_id: str, *, progress: Watcher = silent) -> Path:
     return folder
 
 
+def is_fetched(model: LockedModel) -> bool:
+    """Whether every file of a model is there and verified."""
+    return not _unsealed(model)
+
+
 def verify(model_id: str, *, progress: Watcher = silent) -> Path:
     """Hash every file of a fetched model again, whatever the receipt says.
 

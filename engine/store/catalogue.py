@@ -3,7 +3,7 @@
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,15 +133,10 @@ class CatalogueReader:
                 return _file_record(root, row)
         return None
 
-    def known(self, digests: Iterable[bytes]) -> set[bytes]:
-        """Which of the digests have a content."""
-        column = schema.content.c.digest
+    def digests(self) -> set[bytes]:
+        """The digests of all contents."""
         with self._reading() as connection:
-            return {
-                row.digest
-                for part in _chunks(list(digests))
-                for row in connection.execute(select(column).where(column.in_(part)))
-            }
+            return set(connection.execute(select(schema.content.c.digest)).scalars())
 
     def vectors_since(self, space: Space, modality: Modality, seq: int) -> Embeddings:
         """All living vectors of a space and modality committed after `seq`, by vector id.

@@ -1,0 +1,53 @@
+"""`seehear doctor`: what is installed, where things are, what is missing; never downloads."""
+
+import os
+import sqlite3
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from cli.commands.options import LibraryOption
+from cli.render import console, shown
+from cli.settings import read_settings
+
+_PACKAGES = ("seehear", "torch", "torchaudio", "onnxruntime", "sqlalchemy", "pillow", "av")
+_OPTIONAL = {"pillow-heif": 'HEIC pictures: pip install "seehear[heic]"'}
+
+
+def command(library: LibraryOption = None) -> None:
+    """Show versions, places and models, and what is missing with the line that brings it."""
+    from engine import models, profile
+
+    out = console()
+    out.print(f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}", markup=False)
+    out.print(", ".join(f"{name} {_version(name)}" for name in _PACKAGES), markup=False)
+    out.print(_faiss(), markup=False)
+    for name, hint in _OPTIONAL.items():
+        out.print(f"{name} {_version(name)}" if _has(name) else f"No {hint}", markup=False)
+    settings = read_settings(library)
+    there = "" if settings.library.exists() else "  (not made yet: seehear index FOLDER)"
+    out.print(f"Library {shown(settings.library)}{there}", markup=False)
+    out.print(f"{os.cpu_count()} cores", markup=False)
+    for name, summary in profile.names().items():
+        out.print(f"Profile {name}: {summary}", markup=False)
+    for model in models.all_locked():
+        state = "ready" if models.is_ready(model.id) else "fetched at first use"
+        size = sum(file.size for file in model.files) / 1e6
+        out.print(f"Model {model.id}: {size:.0f} MB, {model.licence}, {state}", markup=False)
+
+
+def _faiss() -> str:
+    for name in ("faiss-gpu", "faiss-cpu"):
+        if _has(name):
+            return f"{name} {_version(name)}"
+    return 'No FAISS: pip install "seehear[cpu]"   (or "seehear[gpu]")'
+
+
+def _has(name: str) -> bool:
+    return _version(name) != "missing"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

@@ -1,0 +1,56 @@
+"""`seehear search`: find files by words, pictures, sounds, or a mix."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from cli.commands.options import (
+    InOption,
+    JsonOption,
+    LibraryOption,
+    NullOption,
+    PathsOption,
+    TopOption,
+    UnderOption,
+)
+from cli.commands.show import kinds, show
+from cli.settings import read_settings
+from cli.wiring import files_among, open_library
+
+_File = Optional[Path]  # noqa: UP045
+
+
+def command(
+    terms: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[WORDS]...", help="What to look for; a file is one too."),
+    ] = None,
+    image: Annotated[_File, typer.Option("--image", help="A picture to search with.")] = None,
+    audio: Annotated[_File, typer.Option("--audio", help="A sound to search with.")] = None,
+    text_file: Annotated[_File, typer.Option("--text-file", help="A text to search with.")] = None,
+    wanted: InOption = "",
+    top: TopOption = 10,
+    under: UnderOption = None,
+    paths: PathsOption = False,
+    null: NullOption = False,
+    json: JsonOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """Find pictures, sounds and texts by words, by a picture, by a sound, or by a mix of these."""
+    from engine.media.probe import probe
+    from engine.types import Modality, Query
+
+    words, files = files_among(terms or [])
+    given = {Modality.IMAGE: image, Modality.AUDIO: audio, Modality.TEXT: text_file}
+    for file in files:
+        given[probe(file.resolve()).modality] = file
+    query = Query(
+        text=" ".join(words) or None,
+        image=given[Modality.IMAGE],
+        audio=given[Modality.AUDIO],
+        text_file=given[Modality.TEXT],
+    )
+    with open_library(read_settings(library)) as opened:
+        result = opened.search(query, modalities=kinds(wanted), under=under or [], k=top)
+        show(result, opened.remarks, paths=paths, null=null, json=json)

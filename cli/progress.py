@@ -1,0 +1,81 @@
+"""Progress on stderr: a live bar in a terminal, an occasional line elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from cli.render import console, shown
+from engine.models import Progress as WeightsProgress
+from indexer.report import Progress as FilesProgress
+
+_LINE_EVERY_S = 10.0
+
+
+class Bar:
+    """Watches weights being fetched and files being indexed."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent
+        self._live = not silent and sys.stderr.isatty()
+        self._console = console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._live,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._started = 0.0
+        self._said: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def weights(self, now: WeightsProgress) -> None:
+        """Show one step of making a model ready."""
+        megabytes = f"{now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB" if now.total else ""
+        name = f"{now.step} {now.model}"
+        self._show(
+            name, now.done, now.total, megabytes, f"Model {now.model}: {now.step} {megabytes}"
+        )
+
+    def files(self, now: FilesProgress) -> None:
+        """Show how many files are done, at what rate, and the last one."""
+        self._started = self._started or time.monotonic()
+        seconds = time.monotonic() - self._started
+        rate = f"{now.done / seconds:.0f}/s" if seconds > 1 else ""
+        note = f"{now.done}/{now.total} files {rate} {shown(now.path)[-40:]}"
+        self._show(
+            "indexing", now.done, now.total, note, f"Indexed {now.done} of {now.total} files"
+        )
+
+    def _show(self, name: str, done: int, total: int, note: str, line: str) -> None:
+        if self._silent:
+            return
+        if not self._live:
+            self._line(name, line)
+            return
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, note=note)
+        self._bars.update(self._tasks[name], completed=done, total=total or None, note=note)
+
+    def _line(self, name: str, line: str) -> None:
+        now = time.monotonic()
+        if now - self._said.get(name, -_LINE_EVERY_S) >= _LINE_EVERY_S:
+            self._said[name] = now
+            self._console.print(line, markup=False)

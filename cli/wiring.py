@@ -1,0 +1,33 @@
+"""From settings to objects: the one place where a library is opened for a command."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.settings import Settings
+
+if TYPE_CHECKING:
+    from engine.library import Library
+
+
+def open_library(settings: Settings, *, create: bool = False) -> "Library":
+    """Open the library that the settings name."""
+    from engine.library import Library
+
+    return Library.open(settings.library, create=create, profile=settings.profile)
+
+
+def files_among(terms: list[str]) -> tuple[list[str], list[Path]]:
+    """Split query terms into words and files: `./x.jpg`, or the path of a file that is there.
+
+    `text:x.jpg` is always words.
+    """
+    words, files = [], []
+    for term in terms:
+        path = Path(term).expanduser()
+        if term.startswith("text:"):
+            words.append(term.removeprefix("text:"))
+        elif term.startswith(("./", "/", "~/")) or path.is_file():
+            files.append(path)
+        else:
+            words.append(term)
+    return words, files

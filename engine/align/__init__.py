@@ -1,0 +1,1 @@
+"""Maps between spaces: numbers in, numbers out, nothing but numpy."""

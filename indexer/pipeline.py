@@ -1,0 +1,326 @@
+"""Indexing: scan, plan, read ahead, encode in batches, commit once per batch, report."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from engine import models
+from engine.errors import MediaError, UsageError
+from engine.library import Library
+from engine.media.formats import modality_of_suffix
+from engine.store.records import ContentRecord, FileRecord, State
+from engine.store.writer import CatalogueWriter
+from engine.types import Vectors
+from indexer.plan import Plan, plan
+from indexer.read import Failed, Known, New, Prepared, Reader, Reading
+from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
+from indexer.scan import FoundFile, Scan, scan
+
+BATCH_FILES = 64
+"""Files in one commit, at most."""
+
+BATCH_PIECES = 256
+"""Pieces in one commit, about; a long recording may bring more."""
+
+BATCH_SECONDS = 2.0
+"""How long work may wait for its commit."""
+
+ENCODE_AT_ONCE = 16
+"""Model inputs in one call."""
+
+LOOK_AHEAD = 8
+"""Files being read or waiting to be encoded, for each worker."""
+
+T = TypeVar("T")
+
+
+def index(
+    library: Library,
+    paths: Sequence[str | Path] = (),
+    *,
+    watch: Watch = unwatched,
+    watch_weights: models.Watcher = models.silent,
+    workers: int | None = None,
+) -> IndexReport:
+    """Bring a library up to date with folders on disk.
+
+    Everything committed before an interruption is kept; the next run goes on from there.
+
+    Args:
+        library: an open library.
+        paths: folders to add, or files and folders inside roots; none for all roots.
+        watch: called after every commit.
+        watch_weights: called while weights are fetched, at the first use of a profile.
+        workers: threads that read and decode; None for one per core.
+
+    Raises:
+        UsageError: a path is not there, or there is nothing to index.
+        LibraryLockedError: another process is indexing.
+    """
+    start = time.perf_counter()
+    with library.writing() as writer:
+        scopes, away = _scopes(writer, [_absolute(one) for one in paths])
+        scans = [scan(root, below) for root, below in scopes]
+        todo = _plan(writer, scopes, scans)
+        _get_ready(library, todo, watch_weights)
+        run = _Run(library, writer, todo, watch)
+        run.work(workers or os.cpu_count() or 1)
+        library.publish(writer)
+        writer.checkpoint()
+    return run.report(scans, away, time.perf_counter() - start)
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  (keeps symbolic links)
+
+
+def _scopes(
+    writer: CatalogueWriter, targets: Sequence[Path]
+) -> tuple[list[tuple[Path, Path]], tuple[Path, ...]]:
+    """Root and folder of each walk, none inside another, and the roots that are away."""
+    for target in targets:
+        if not target.exists():
+            raise UsageError(f"There is nothing at {target}.", hint="Check the spelling.")
+        if not any(target.is_relative_to(root) for root in writer.roots()):
+            _adopt(writer, target)
+    roots = writer.roots()
+    if not roots:
+        raise UsageError("There is nothing to index yet.", hint="Try: seehear index FOLDER")
+    wanted = [t for t in targets if not any(t != o and t.is_relative_to(o) for o in targets)]
+    chosen = list(dict.fromkeys(wanted)) or list(roots)
+    walks = [(root, below) for below in chosen for root in roots if below.is_relative_to(root)]
+    away = tuple(root for root, below in walks if not below.exists())
+    return [(root, below) for root, below in walks if below.exists()], away
+
+
+def _adopt(writer: CatalogueWriter, target: Path) -> None:
+    if not target.is_dir():
+        raise UsageError(
+            f"{target} is a file outside the indexed folders.",
+            hint=f"Index its folder: seehear index {target.parent}",
+        )
+    writer.adopt_root(target)
+
+
+def _plan(
+    writer: CatalogueWriter, scopes: Sequence[tuple[Path, Path]], scans: Sequence[Scan]
+) -> Plan:
+    rows = [
+        row
+        for root in dict.fromkeys(root for root, _ in scopes)
+        for row in writer.files(root)
+        if any(_path_of(row).is_relative_to(below) for one, below in scopes if one == root)
+    ]
+    files = [file for one in scans for file in one.files]
+    return plan(files, rows, [folder for one in scans for folder, _ in one.unreadable])
+
+
+def _path_of(row: FileRecord) -> Path:
+    return row.root / os.fsdecode(row.path)
+
+
+def _get_ready(library: Library, todo: Plan, watcher: models.Watcher) -> None:
+    """Fetch and build weights before any file waits for them, in this thread, so it is seen."""
+    wanted = {modality_of_suffix(file.absolute) for file in todo.work}
+    for encoder in library.profile.encoders:
+        if encoder.modality in wanted:
+            for model in encoder.weights:
+                models.ready(model, progress=watcher)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of the pipeline: what waits for its commit, and the counts so far."""
+
+    library: Library
+    writer: CatalogueWriter
+    plan: Plan
+    watch: Watch
+    group: list[tuple[FoundFile, New]] = field(default_factory=list)
+    known: list[tuple[FoundFile, bytes]] = field(default_factory=list)
+    failed: list[FileRecord] = field(default_factory=list)
+    failures: list[FileRecord] = field(default_factory=list)
+    failed_digests: dict[bytes, str] = field(default_factory=dict)
+    since: float = 0.0
+    done: int = 0
+    encoded: int = 0
+    segments: int = 0
+    moved: int = 0
+    copies: int = 0
+
+    def work(self, workers: int) -> None:
+        """Bring every planned file to its final state."""
+        self.since = time.monotonic()
+        reader = Reader(self.library.profile, self.writer.digests())
+        for file, reading in _read_ahead(reader, self.plan.work, workers):
+            self._take(file, reading)
+            if self._is_due():
+                self._commit()
+        self._commit()
+        self._settle_known()
+        if self.plan.remove:
+            self.writer.write([], [], self.plan.remove)
+
+    def _take(self, file: FoundFile, reading: Reading) -> None:
+        match reading:
+            case New():
+                self.group.append((file, reading))
+            case Known():
+                self.known.append((file, reading.digest))
+            case Failed():
+                self._fail(file, reading.reason, reading.digest)
+
+    def _fail(self, file: FoundFile, reason: str, digest: bytes | None) -> None:
+        row = FileRecord(file.root, file.path, file.stamp, State.FAILED, reason)
+        self.failed.append(row)
+        self.failures.append(row)
+        if digest is not None:
+            self.failed_digests[digest] = reason
+
+    def _is_due(self) -> bool:
+        pieces = sum(len(new.head) for _, new in self.group)
+        full = len(self.group) + len(self.failed) >= BATCH_FILES or pieces >= BATCH_PIECES
+        return full or time.monotonic() - self.since > BATCH_SECONDS
+
+    def _commit(self) -> None:
+        """Encode what waits and commit it; only then is it acknowledged."""
+        contents, files = [], []
+        for (file, new), result in zip(self.group, _embed([n for _, n in self.group]), strict=True):
+            if isinstance(result, MediaError):
+                self._fail(file, result.sentence, new.digest)
+                continue
+            contents.append(result)
+            files.append(_indexed(file, new.digest))
+        files += self.failed
+        self.group, self.failed = [], []
+        self._write(files, contents)
+
+    def _write(self, files: list[FileRecord], contents: Sequence[ContentRecord] = ()) -> None:
+        self.since = time.monotonic()
+        if not files:
+            return
+        self.writer.write(files, contents)
+        self.encoded += len(contents)
+        self.segments += sum(len(one.segments) for one in contents)
+        self.done += len(files)
+        self.watch(Progress(self.done, len(self.plan.work), _path_of(files[-1])))
+
+    def _settle_known(self) -> None:
+        """Files whose bytes the library had, or that another file of this run brought."""
+        gone = {row.digest for row in self.plan.remove}
+        while self.known:
+            part, self.known = self.known[:BATCH_FILES], self.known[BATCH_FILES:]
+            files = []
+            for file, digest in part:
+                reason = self.failed_digests.get(digest)
+                if reason is not None:
+                    self._fail(file, reason, None)
+                    continue
+                files.append(_indexed(file, digest))
+                self.moved += digest in gone
+                self.copies += digest not in gone
+            files += self.failed
+            self.failed = []
+            self._write(files)
+
+    def report(self, scans: Sequence[Scan], away: tuple[Path, ...], seconds: float) -> IndexReport:
+        """The counts of the whole run; earlier failures of files that did not change included."""
+        failures = [*self.failures, *(r for r in self.plan.keep if r.state is State.FAILED)]
+        skips = [Skip(_path_of(row), row.reason) for row in failures]
+        skips += [Skip(one.absolute, why) for s in scans for one, why in s.refused]
+        skips += [Skip(folder, f"permission: {why}") for s in scans for folder, why in s.unreadable]
+        failed_paths = {(row.root, row.path) for row in self.failures}
+        return IndexReport(
+            added=_without(self.plan.add, failed_paths) - self.moved,
+            refreshed=_without(self.plan.refresh, failed_paths),
+            moved=self.moved,
+            copies=self.copies,
+            kept=sum(row.state is State.INDEXED for row in self.plan.keep),
+            removed=max(len(self.plan.remove) - self.moved, 0),
+            encoded=self.encoded,
+            segments=self.segments,
+            skipped=tuple(sorted(skips, key=lambda skip: skip.path)),
+            ignored=tuple(path for s in scans for path in s.ignored),
+            away=away,
+            seconds=seconds,
+        )
+
+
+def _without(files: Sequence[FoundFile], failed: set[tuple[Path, bytes]]) -> int:
+    return sum((one.root, one.path) not in failed for one in files)
+
+
+def _indexed(file: FoundFile, digest: bytes) -> FileRecord:
+    return FileRecord(file.root, file.path, file.stamp, State.INDEXED, digest=digest)
+
+
+def _read_ahead(
+    reader: Reader, files: Sequence[FoundFile], workers: int
+) -> Iterator[tuple[FoundFile, Reading]]:
+    """Read files in threads, a bounded number ahead, in the order given."""
+    waiting: deque[tuple[FoundFile, Future[Reading]]] = deque()
+    with _threads(workers) as pool:
+        for file in files:
+            waiting.append((file, pool.submit(reader.read, file)))
+            if len(waiting) >= LOOK_AHEAD * workers:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for file, future in waiting:
+            yield file, future.result()
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool that does not make an interrupted run wait for what was queued."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="read")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _embed(group: Sequence[New]) -> list[ContentRecord | MediaError]:
+    """Encode new contents, batched over files for each encoder; a broken one becomes its error."""
+    rows: list[list[Vectors]] = [[] for _ in group]
+    for encoder in {id(new.encoder): new.encoder for new in group}.values():
+        heads = [(i, p) for i, new in enumerate(group) if new.encoder is encoder for p in new.head]
+        for part in _parts(iter(heads)):
+            for (i, _), row in zip(part, encoder.encode([p.input for _, p in part]), strict=True):
+                rows[i].append(row)
+    return [_finish(new, done) for new, done in zip(group, rows, strict=True)]
+
+
+def _finish(new: New, rows: list[Vectors]) -> ContentRecord | MediaError:
+    """Encode what is left of a long recording, a few windows at a time, and make the record."""
+    prepared: list[Prepared] = list(new.head)
+    try:
+        for part in _parts(new.rest):
+            rows.extend(new.encoder.encode([p.input for p in part]))
+            prepared.extend(Prepared(p.segment, None, p.facts) for p in part)
+    except MediaError as error:
+        return error
+    if not rows:
+        return MediaError("blank", "there is nothing in it to encode")
+    return ContentRecord(
+        digest=new.digest,
+        modality=new.modality,
+        format=new.format,
+        info=dict(fact for p in prepared for fact in p.facts),
+        segments=tuple(p.segment for p in prepared),
+        space=new.encoder.space,
+        vectors=np.stack(rows),
+    )
+
+
+def _parts(stream: Iterator[T]) -> Iterator[list[T]]:
+    while part := list(islice(stream, ENCODE_AT_ONCE)):
+        yield part

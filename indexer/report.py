@@ -1,0 +1,68 @@
+"""What indexing says of itself: progress while it runs, a report when it has ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A file that could not be indexed, and why; its neighbours are not affected."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        done: files with a final state, committed.
+        total: files that need work.
+        path: the last file that was committed.
+    """
+
+    done: int
+    total: int
+    path: Path
+
+
+Watch = Callable[[Progress], None]
+
+
+def unwatched(_progress: Progress) -> None:
+    """Watch nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run did; the counts of files add up to what was found.
+
+    Attributes:
+        added: new files.
+        refreshed: files whose bytes changed.
+        moved: files found under a new name, their vectors kept.
+        copies: new files whose bytes the library had already; nothing was encoded for them.
+        kept: files that had not changed.
+        removed: files that are gone from disk (moved ones not counted).
+        encoded: contents that went through an encoder.
+        segments: vectors made.
+        skipped: files that could not be indexed, in this run or in an earlier one.
+        ignored: files that are no media at all.
+        away: roots that are not there now; what is known of them is kept.
+        seconds: how long it took.
+    """
+
+    added: int = 0
+    refreshed: int = 0
+    moved: int = 0
+    copies: int = 0
+    kept: int = 0
+    removed: int = 0
+    encoded: int = 0
+    segments: int = 0
+    skipped: tuple[Skip, ...] = ()
+    ignored: tuple[Path, ...] = ()
+    away: tuple[Path, ...] = ()
+    seconds: float = 0.0

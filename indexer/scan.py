@@ -1,0 +1,96 @@
+"""Walking folders: which files there are, without opening any."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.media.formats import is_unsupported_media, modality_of_suffix
+from engine.store.records import Stamp
+
+IGNORED_FOLDERS = frozenset({"@eaDir", "node_modules", "__MACOSX", "__pycache__"})
+"""Left out by name, as are hidden ones: they hold what programs keep for themselves."""
+
+LIBRARY_MARK = "catalogue.db"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that may be indexed; the path is relative to the root, as bytes."""
+
+    root: Path
+    path: bytes
+    stamp: Stamp
+
+    @property
+    def absolute(self) -> Path:
+        """The absolute path."""
+        return self.root / os.fsdecode(self.path)
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a walk found.
+
+    Attributes:
+        files: candidates, in the order of their paths.
+        refused: files of a kind that is known and not read, or not regular, with the reason.
+        ignored: files that are no media.
+        unreadable: folders that could not be read; nothing below them counts as gone.
+    """
+
+    files: list[FoundFile] = field(default_factory=list)
+    refused: list[tuple[FoundFile, str]] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def scan(root: Path, below: Path) -> Scan:
+    """Walk a folder of a root, or look at one file of it.
+
+    Hidden names are left out, symbolic links are not followed, a seehear library is not entered.
+    """
+    found = Scan()
+    if below.is_dir():
+        for entry in _walk(below, found):
+            _sort_in(entry.path, entry.stat(follow_symlinks=False), root, found)
+    else:
+        _sort_in(str(below), below.lstat(), root, found)
+    found.files.sort(key=lambda one: one.path)
+    return found
+
+
+def _walk(folder: Path, found: Scan) -> Iterator["os.DirEntry[str]"]:
+    waiting = [str(folder)]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found.unreadable.append((Path(here), error.strerror or "unreadable"))
+            continue
+        if any(entry.name == LIBRARY_MARK for entry in listed):
+            continue
+        for entry in listed:
+            if entry.name.startswith(".") or entry.is_symlink():
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry
+            elif entry.name not in IGNORED_FOLDERS:
+                waiting.append(entry.path)
+
+
+def _sort_in(path: str, status: os.stat_result, root: Path, found: Scan) -> None:
+    relative = os.fsencode(os.path.relpath(path, root))
+    one = FoundFile(root, relative, Stamp(status.st_size, status.st_mtime_ns, status.st_ino))
+    name = Path(path)
+    if modality_of_suffix(name) is None and not is_unsupported_media(name):
+        found.ignored.append(name)
+    elif not stat.S_ISREG(status.st_mode):
+        found.refused.append((one, "not-regular"))
+    elif modality_of_suffix(name) is None:
+        found.refused.append((one, f"unsupported: {name.suffix.lower()} files are not read"))
+    else:
+        found.files.append(one)
