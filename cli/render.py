@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.types import Evidence, Hit, Query, SearchResult, Span, SpanUnit
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # numpy and rich are not needed to print a help page
     from rich.console import Console
     from rich.text import Text
+
+    from engine.types import Evidence, Hit, Query, SearchResult, Span
 
 _KIND_STYLE = {"image": "green", "audio": "magenta", "video": "cyan", "text": "blue"}
 
@@ -37,9 +37,9 @@ def shown(path: Path) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def moment(span: Span | None) -> str:
+def moment(span: "Span | None") -> str:
     """A span of a recording as m:ss-m:ss; empty for anything else."""
-    if span is None or span.unit is not SpanUnit.MILLISECONDS:
+    if span is None or span.unit != "ms":
         return ""
     return f"{_clock(span.start)}-{_clock(span.end)}"
 
@@ -50,7 +50,7 @@ def _clock(ms: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def print_hits(result: SearchResult) -> None:
+def print_hits(result: "SearchResult") -> None:
     """The hits, best first, each with its reasons on a line below."""
     out = console()
     for rank, hit in enumerate(result.hits, start=1):
@@ -60,7 +60,7 @@ def print_hits(result: SearchResult) -> None:
         console(stderr=True).print("Nothing indexed can match. See: seehear status")
 
 
-def _line(rank: int, hit: Hit) -> "Text":
+def _line(rank: int, hit: "Hit") -> "Text":
     from rich.text import Text
 
     line = Text(f"{rank:>3}  {hit.score:>5.1f}  ")
@@ -73,17 +73,17 @@ def _line(rank: int, hit: Hit) -> "Text":
     return line
 
 
-def _can_link(hit: Hit) -> bool:
+def _can_link(hit: "Hit") -> bool:
     return sys.stdout.isatty() and not any(c.isspace() for c in hit.path.as_uri())
 
 
-def _reasons(hit: Hit) -> str:
+def _reasons(hit: "Hit") -> str:
     reasons = "; ".join(_because(one) for one in hit.because)
     words = f' "{_printable(hit.snippet)}"' if hit.snippet else ""
     return f"{reasons}{words}"
 
 
-def _because(one: Evidence) -> str:
+def _because(one: "Evidence") -> str:
     source = one.source
     return f"no. {one.rank} for {_printable(source.term)} among {source.gallery}, {source.space}"
 
@@ -92,7 +92,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def print_paths(result: SearchResult, *, null: bool) -> None:
+def print_paths(result: "SearchResult", *, null: bool) -> None:
     """Nothing but paths, byte for byte, ended by a newline or NUL."""
     end = b"\0" if null else b"\n"
     for hit in result.hits:
@@ -105,7 +105,7 @@ def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
 
 
-def result_json(result: SearchResult) -> dict[str, Any]:
+def result_json(result: "SearchResult") -> dict[str, Any]:
     """A search result in the shape that every interface shows."""
     return {
         "query": query_json(result.query),
@@ -114,7 +114,7 @@ def result_json(result: SearchResult) -> dict[str, Any]:
     }
 
 
-def query_json(query: Query) -> dict[str, str]:
+def query_json(query: "Query") -> dict[str, str]:
     """The parts of a query by name."""
     parts = {
         "text": query.text,
@@ -125,9 +125,9 @@ def query_json(query: Query) -> dict[str, str]:
     return {name: _text(str(value)) for name, value in parts.items() if value is not None}
 
 
-def _hit_json(hit: Hit) -> dict[str, Any]:
+def _hit_json(hit: "Hit") -> dict[str, Any]:
     span = hit.span
-    in_ms = span is not None and span.unit is SpanUnit.MILLISECONDS
+    in_ms = span is not None and span.unit == "ms"
     return {
         **path_json(hit.path),
         "modality": hit.modality.value,
@@ -140,7 +140,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _evidence_json(one: Evidence) -> dict[str, Any]:
+def _evidence_json(one: "Evidence") -> dict[str, Any]:
     return {"source": _text(str(one.source)), "rank": one.rank, "score": round(one.score, 4)}
 
 

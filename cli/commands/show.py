@@ -1,11 +1,14 @@
 """How search and similar print their result, and with which exit code they leave."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.render import console, print_hits, print_json, print_paths, result_json
-from engine.types import SearchResult
+
+if TYPE_CHECKING:
+    from engine.types import SearchResult
 
 NOTHING_FOUND = 1
 
@@ -17,7 +20,7 @@ def kinds(wanted: str) -> set[str] | None:
 
 
 def show(
-    result: SearchResult, remarks: Sequence[str], *, paths: bool, null: bool, json: bool
+    result: "SearchResult", remarks: Sequence[str], *, paths: bool, null: bool, json: bool
 ) -> None:
     """Print in the form that was asked for; leave with 1 when there is no hit."""
     for remark in remarks:
