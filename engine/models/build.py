@@ -38,7 +38,11 @@ class BuilderRow:
     version: str
 
 
-BUILDERS: dict[str, BuilderRow] = {}
+BUILDERS: dict[str, BuilderRow] = {
+    "minilm": BuilderRow("engine.models.minilm", "1"),
+    "efficientnet-lite2": BuilderRow("engine.models.efficientnet", "1"),
+    "soundfx": BuilderRow("engine.models.soundfx", "1"),
+}
 """Rows by model id; a model without one is used as it was fetched."""
 
 READABLE = frozenset({".json", ".onnx", ".safetensors", ".txt"})

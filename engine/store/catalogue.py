@@ -211,7 +211,7 @@ class CatalogueReader:
         with self._reading() as connection:
             found = [
                 _found(row)
-                for part in _chunks(list(vector_ids))
+                for part in chunks(list(vector_ids))
                 for row in connection.execute(_RESOLVE.where(schema.vector.c.id.in_(part)))
             ]
             return found + self._captioned(connection, found)
@@ -223,7 +223,7 @@ class CatalogueReader:
                 key = (os.fsencode(one.root), one.path.removesuffix(CAPTION_SUFFIX))
                 captions.setdefault(key, []).append(one)
         owners = []
-        for part in _chunks(list(captions)):
+        for part in chunks(list(captions)):
             for row in connection.execute(_media_named(part)):
                 named = [(row.root_path, row.stem), (row.root_path, row.path)]
                 owners += [
@@ -357,7 +357,8 @@ def _media_named(keys: Sequence[tuple[bytes, bytes]]) -> Select[Any]:
     )
 
 
-def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Parts small enough to be the parameters of one statement."""
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]
 

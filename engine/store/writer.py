@@ -7,15 +7,25 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
 from engine.store import schema
-from engine.store.catalogue import CatalogueReader, encode_info
+from engine.store.catalogue import CatalogueReader, chunks, encode_info
 from engine.store.connect import mapped_errors, open_writer
 from engine.store.records import ContentRecord, FileRecord, SegmentRecord, SnapshotRecord
-from engine.types import Space
+from engine.types import Modality, Space, Vectors
 
 Key = Mapping[str, int | bytes]
 """Columns and values that name one file row."""
@@ -81,8 +91,7 @@ class CatalogueWriter(CatalogueReader):
             the sequence number of the commit; when this returns, the batch is on disk.
         """
         with self._writing() as (connection, seq):
-            for one in contents:
-                _insert_content(connection, one, seq)
+            _insert_contents(connection, contents, seq)
             orphans = _upsert_files(connection, files)
             orphans |= _delete_files(connection, removed)
             _delete_orphans(connection, orphans, seq)
@@ -144,75 +153,97 @@ def _next_seq(connection: Connection) -> int:
     return seq
 
 
-def _insert_content(connection: Connection, one: ContentRecord, seq: int) -> None:
-    """A content that is there already is left as it is: two files may bring the same bytes."""
-    known = select(schema.content.c.id).where(schema.content.c.digest == one.digest)
-    if connection.execute(known).first() is not None:
+def _insert_contents(connection: Connection, contents: Sequence[ContentRecord], seq: int) -> None:
+    """Insert contents, then their segments, then their vectors: three statements in all.
+
+    A content that is there already is left as it is: two files may bring the same bytes.
+    """
+    known = _content_ids(connection, [one.digest for one in contents])
+    new = list({one.digest: one for one in contents if one.digest not in known}.values())
+    if not new:
         return
-    statement = insert(schema.content).values(
-        digest=one.digest,
-        modality=one.modality.value,
-        format=one.format,
-        info=encode_info(dict(one.info)),
-    )
-    content_id = connection.execute(statement.returning(schema.content.c.id)).scalar_one()
-    space = select(schema.space.c.id).where(
-        schema.space.c.name == one.space.name, schema.space.c.fingerprint == one.space.fingerprint
-    )
-    space_id = connection.execute(space).scalar_one()
-    for ordinal, (segment, row) in enumerate(zip(one.segments, one.vectors, strict=True)):
-        segment_id = _insert_segment(connection, content_id, ordinal, segment)
-        half = row.astype("<f2").tobytes()
-        vector = insert(schema.vector).values(
-            segment_id=segment_id,
-            space_id=space_id,
-            modality=one.modality.value,
-            seq=seq,
-            half=half,
-            crc32=zlib.crc32(half),
-        )
-        connection.execute(vector)
+    content_ids = _insert(connection, schema.content, [_content_row(one) for one in new])
+    spaces = dict(connection.execute(select(schema.space.c.name, schema.space.c.id)).tuples().all())
+    owners = [
+        (content_id, ordinal, segment)
+        for content_id, one in zip(content_ids, new, strict=True)
+        for ordinal, segment in enumerate(one.segments)
+    ]
+    segment_ids = _insert(connection, schema.segment, [_segment_row(*owner) for owner in owners])
+    vectors = ((spaces[one.space.name], one.modality, row) for one in new for row in one.vectors)
+    rows = [
+        {"segment_id": segment_id, "seq": seq, **_vector_row(*vector)}
+        for segment_id, vector in zip(segment_ids, vectors, strict=True)
+    ]
+    if rows:
+        connection.execute(insert(schema.vector), rows)
 
 
-def _insert_segment(
-    connection: Connection, content_id: int, ordinal: int, segment: SegmentRecord
-) -> int:
+def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> list[int]:
+    """Insert rows and return their new ids, in the same order."""
+    if not rows:
+        return []
+    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return [int(found) for found in connection.execute(statement, rows).scalars()]
+
+
+def _content_row(one: ContentRecord) -> dict[str, object]:
+    return {
+        "digest": one.digest,
+        "modality": one.modality.value,
+        "format": one.format,
+        "info": encode_info(dict(one.info)),
+    }
+
+
+def _segment_row(content_id: int, ordinal: int, segment: SegmentRecord) -> dict[str, object]:
     span = segment.span
-    statement = insert(schema.segment).values(
-        content_id=content_id,
-        ordinal=ordinal,
-        start=None if span is None else span.start,
-        end=None if span is None else span.end,
-        unit=None if span is None else span.unit.value,
-        words=segment.words,
-    )
-    return int(connection.execute(statement.returning(schema.segment.c.id)).scalar_one())
+    return {
+        "content_id": content_id,
+        "ordinal": ordinal,
+        "start": None if span is None else span.start,
+        "end": None if span is None else span.end,
+        "unit": None if span is None else span.unit.value,
+        "words": segment.words,
+    }
+
+
+def _vector_row(space_id: int, modality: Modality, row: Vectors) -> dict[str, object]:
+    half = row.astype("<f2").tobytes()
+    crc32 = zlib.crc32(half)
+    return {"space_id": space_id, "modality": modality.value, "half": half, "crc32": crc32}
 
 
 def _upsert_files(connection: Connection, files: Sequence[FileRecord]) -> set[int]:
     """Write the rows; returns the contents that a file held before and does not hold now."""
     roots = _root_ids(connection)
+    digests = [one.digest for one in files if one.digest is not None]
+    contents = _content_ids(connection, digests)
     left: set[int] = set()
+    rows = []
     for one in files:
-        content_id = _content_id(connection, one.digest)
+        content_id = None if one.digest is None else contents[one.digest]
         key: Key = {"root_id": roots[os.fsencode(one.root)], "path": one.path}
         before = _content_of(connection, key)
         if before is not None and before != content_id:
             left.add(before)
-        values = {
-            "stem": stem_of(one.path),
-            "size": one.stamp.size,
-            "mtime_ns": one.stamp.mtime_ns,
-            "inode": one.stamp.inode,
-            "content_id": content_id,
-            "state": one.state.value,
-            "reason": one.reason,
-        }
-        statement = upsert(schema.file).values(**key, **values)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["root_id", "path"], set_=values)
-        )
+        rows.append({**key, **_file_row(one), "content_id": content_id})
+    if rows:
+        statement = upsert(schema.file)
+        kept = ("stem", "size", "mtime_ns", "inode", "content_id", "state", "reason")
+        changed = {name: statement.excluded[name] for name in kept}
+        statement = statement.on_conflict_do_update(["root_id", "path"], set_=changed)
+        connection.execute(statement, rows)
     return left
+
+
+def _file_row(one: FileRecord) -> dict[str, object]:
+    return {
+        "stem": stem_of(one.path),
+        **asdict(one.stamp),
+        "state": one.state.value,
+        "reason": one.reason,
+    }
 
 
 def _delete_files(connection: Connection, removed: Sequence[FileRecord]) -> set[int]:
@@ -229,15 +260,17 @@ def _delete_files(connection: Connection, removed: Sequence[FileRecord]) -> set[
 
 
 def _delete_orphans(connection: Connection, candidates: set[int], seq: int) -> None:
-    held = select(schema.file.c.content_id).where(schema.file.c.content_id.in_(candidates))
-    orphans = sorted(candidates - set(connection.execute(held).scalars()))
-    vectors = (
-        select(schema.vector.c.id, literal(seq))
-        .join(schema.segment)
-        .where(schema.segment.c.content_id.in_(orphans))
-    )
-    connection.execute(insert(schema.tombstone).from_select(["vector_id", "seq"], vectors))
-    connection.execute(delete(schema.content).where(schema.content.c.id.in_(orphans)))
+    """Delete contents that no file holds, and leave tombstones for their vectors."""
+    for part in chunks(sorted(candidates)):
+        held = select(schema.file.c.content_id).where(schema.file.c.content_id.in_(part))
+        orphans = set(part) - set(connection.execute(held).scalars())
+        vectors = (
+            select(schema.vector.c.id, literal(seq))
+            .join(schema.segment)
+            .where(schema.segment.c.content_id.in_(orphans))
+        )
+        connection.execute(insert(schema.tombstone).from_select(["vector_id", "seq"], vectors))
+        connection.execute(delete(schema.content).where(schema.content.c.id.in_(orphans)))
 
 
 def _drop_old_tombstones(connection: Connection) -> None:
@@ -265,11 +298,10 @@ def _root_ids(connection: Connection) -> dict[bytes, int]:
     return dict(rows.all())
 
 
-def _content_id(connection: Connection, digest: bytes | None) -> int | None:
-    if digest is None:
-        return None
-    query = select(schema.content.c.id).where(schema.content.c.digest == digest)
-    return int(connection.execute(query).scalar_one())
+def _content_ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
+    content = schema.content.c
+    query = select(content.digest, content.id).where(content.digest.in_(digests))
+    return dict(connection.execute(query).tuples().all())
 
 
 def _content_of(connection: Connection, key: Key) -> int | None:

@@ -1,0 +1,41 @@
+# `make demo` and `make test` do all set-up themselves, in .venv, with plain venv and pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export OMP_NUM_THREADS ?= 2
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test lint types layers tests bench clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[cpu,heic]" --group dev
+	touch $(READY)
+
+demo: $(READY)  ## index data/sample and run five telling searches
+	@$(BIN)/python data/demo.py
+
+test: lint types layers tests  ## everything that CI checks
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports
+
+tests: $(READY)
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n 2
+
+bench: $(READY)  ## figures, printed and never asserted
+	$(BIN)/python -m tests.bench.all
+
+clean:
+	rm -rf $(VENV) .demo

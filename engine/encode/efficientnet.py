@@ -1,0 +1,75 @@
+"""Pictures to features: EfficientNet-Lite2 trained on ImageNet (Tan and Le, 2019)."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import models
+from engine.arrays import unit_rows
+from engine.encode.onnx import Network
+from engine.ports import ImageRule, Payload
+from engine.types import Modality, Space, Vectors
+
+MODEL = "efficientnet-lite2"
+DIM = 1280
+SIDE = 260
+MARGIN = 0.06
+"""White kept around the picture, as a share of the side."""
+
+WHITE = 250
+"""A border whose every value is at least this is cut away: drawings on white fill the frame."""
+
+_PREPARATION = f"efficientnet-1: trimmed, letterboxed with margin {MARGIN} into {SIDE}, (x-127)/128"
+
+
+class EfficientNet:
+    """The 1280 pooled features, from which the thousand class scores follow linearly."""
+
+    modality = Modality.IMAGE
+    rule = ImageRule(at_least=SIDE)
+    weights = (MODEL,)
+
+    @property
+    def space(self) -> Space:
+        """1280 components; pictures that look alike are near."""
+        return Space("efficientnet", DIM, f"{models.locked(MODEL).digest}:{_PREPARATION}")
+
+    def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (network input)
+        """RGB pixels (h, w, 3) to network input (3, 260, 260)."""
+        pixels = np.asarray(payload, dtype=np.uint8)
+        frame = _letterboxed(_trimmed(pixels)).astype(np.float32)
+        return ((frame - 127.0) / 128.0).transpose(2, 0, 1)
+
+    def encode(self, prepared: Sequence[Any]) -> Vectors:
+        """Unit rows (n, 1280)."""
+        if not prepared:
+            return np.empty((0, DIM), np.float32)
+        return unit_rows(self._network.run(image=np.stack(prepared))[0])
+
+    @cached_property
+    def _network(self) -> Network:
+        return Network(models.ready(MODEL) / "efficientnet.onnx")
+
+
+def _trimmed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    ink = pixels.min(axis=2) < WHITE
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not len(rows):
+        return pixels
+    return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _letterboxed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    scale = round(SIDE * (1 - 2 * MARGIN)) / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    canvas = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
+    canvas.paste(small, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
+    return np.asarray(canvas)
