@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -75,25 +76,31 @@ def _options(
 _register()
 
 
-class _TerminatedError(BaseException):
-    """SIGTERM arrived: stop as for Ctrl-C, with the exit code of a terminated process."""
+class _StoppedError(BaseException):
+    """Ctrl-C or SIGTERM; not a KeyboardInterrupt, which typer would end without a word."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
 
 
-def _on_terminate(_number: int, _frame: FrameType | None) -> None:
-    raise _TerminatedError
+def _on_stop(number: int, _frame: FrameType | None) -> None:
+    raise _StoppedError(number)
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _on_terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
+            signal.signal(number, _on_stop)
     arguments = sys.argv[1:]
     if arguments and not arguments[0].startswith("-") and " " in arguments[0]:
         arguments = ["search", *arguments]
     try:
         code = app(arguments, standalone_mode=False)
-    except BaseException as error:
-        if "--debug" in arguments and not isinstance(error, SystemExit):
-            raise
+    except BaseException as error:  # noqa: BLE001  (the one place that judges them all)
+        if "--debug" in arguments:
+            traceback.print_exception(error)
         code = _exit_code(error)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -104,14 +111,14 @@ def _exit_code(error: BaseException) -> int:
         case EngineError():
             _complain(error.sentence, error.hint)
             return error.exit_code
-        case typer.Exit() | typer.Abort() | SystemExit():
-            return int(getattr(error, "exit_code", 130) or 0)
-        case KeyboardInterrupt() | _TerminatedError():
+        case typer.Exit() | typer.Abort():
+            return int(getattr(error, "exit_code", 130))
+        case _StoppedError():
             _complain(
                 "Stopped. Everything acknowledged is kept; the same command goes on from there."
             )
-            return 130 if isinstance(error, KeyboardInterrupt) else 143
-        case BrokenPipeError():
+            return error.exit_code
+        case BrokenPipeError() | SystemExit():  # typer makes the one of the other
             # The reader has enough (`| head`); what Python still holds must go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0

@@ -103,6 +103,7 @@ def print_paths(result: "SearchResult", *, null: bool) -> None:
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on one line."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+    sys.stdout.flush()  # here a reader that has gone is noticed, not when Python ends
 
 
 def result_json(result: "SearchResult") -> dict[str, Any]:

@@ -43,7 +43,7 @@ def _ignored(paths: tuple[Path, ...]) -> list[str]:
             f"left alone {shown(path)}: not a kind of file that seehear reads" for path in paths
         ]
     suffixes = Counter(path.suffix.lower() or "no suffix" for path in paths)
-    kinds = ", ".join(f"{suffix} {count}" for suffix, count in suffixes.most_common(8))
+    kinds = ", ".join(f"{shown(Path(s))} {count}" for s, count in suffixes.most_common(8))
     return [f"left alone {len(paths):,} files that are no media ({kinds})"]
 
 

@@ -1,5 +1,6 @@
 """From settings to objects: the one place where a library is opened for a command."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,18 @@ def files_among(terms: list[str]) -> tuple[list[str], list[Path]]:
     """
     words, files = [], []
     for term in terms:
-        path = Path(term).expanduser()
+        path = Path(os.path.expanduser(term))  # noqa: PTH111  (pathlib fails on ~ and any word)
         if term.startswith("text:"):
             words.append(term.removeprefix("text:"))
-        elif term.startswith(("./", "/", "~/")) or path.is_file():
+        elif term.startswith(("./", "/", "~/")) or _is_file(path):
             files.append(path)
         else:
             words.append(term)
-    return words, files
+    return [os.fsencode(word).decode(errors="replace") for word in words], files
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a sentence may be longer than a name can be
+        return False

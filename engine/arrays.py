@@ -33,7 +33,7 @@ def top_k(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
     Returns:
         ids and scores, each of shape (min(k, n),).
     """
-    if k < len(scores):
+    if 0 < k < len(scores):
         floor = np.partition(scores, len(scores) - k)[len(scores) - k]
         kept = np.flatnonzero(scores >= floor)
         ids, scores = ids[kept], scores[kept]

@@ -92,8 +92,8 @@ class Gallery:
             self._delta.add(native.ids, _centred(_carried(self.key, native.vectors), self._centre))
 
     def hide(self, gone: Ids) -> None:
-        """Leave out vectors that were removed after the base was built."""
-        self._gone = gone
+        """Leave out vectors that were removed after the base was built; others are no matter."""
+        self._gone = np.intersect1d(gone, self._base.ids)
 
     def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
         """The k best rows for a query vector (dim,): vector ids and calibrated scores."""
@@ -130,8 +130,7 @@ class Gallery:
     @property
     def ids(self) -> Ids:
         """Every vector id that can be found, sorted."""
-        everything, _ = self.search(np.zeros(self.key.space.dim, np.float32), len(self))
-        return np.sort(everything)
+        return np.union1d(np.setdiff1d(self._base.ids, self._gone), self._delta.ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,6 @@
 """The library on disk: open, recover, write, read, check."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.errors import (
+    DiskFullError,
     EngineError,
     LibraryLockedError,
     LibraryMissingError,
@@ -19,6 +21,7 @@ from engine.errors import (
 from engine.gallery import Gallery, GalleryKey, Opened, checked, open_gallery, publish_gallery
 from engine.media.pieces import pieces
 from engine.media.probe import probe
+from engine.media.reasons import Reason
 from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
 from engine.search import Scope, Searcher
@@ -86,7 +89,7 @@ class Library:
         """
         folder = Path(path).expanduser().absolute()
         file = folder / _CATALOGUE
-        if not file.exists():
+        if not _is_there(file):
             if not create:
                 raise LibraryMissingError(folder)
             _create(folder, profile or DEFAULT)
@@ -153,7 +156,7 @@ class Library:
             under: only files below these folders.
             k: how many hits at most, 1 to 10,000.
         """
-        file = Path(path).expanduser().absolute()
+        (file,) = _absolute([path])
         modality, own = self._identify(file)
         wanted = self._wanted(modalities) if modalities else frozenset({modality})
         query = query_of(modality, file)
@@ -205,10 +208,13 @@ class Library:
         if isinstance(term.payload, str):
             return encoder.encode([encoder.prepare(term.payload)])
         stored = self._stored(term.payload, encoder)
-        return _encode_file(term.payload, encoder) if stored is None else stored
+        if stored is not None:
+            return stored
+        with _naming(term.payload):
+            return _encode_file(term.payload, encoder)
 
     def _stored(self, path: Path, encoder: Encoder) -> Vectors | None:
-        record = self._catalogue.file_at(path.absolute())
+        record = self._catalogue.file_at(_absolute([path])[0])
         if record is None or record.digest is None or record.stamp != stamp_of(path):
             return None
         rows = self._catalogue.vectors_of(record.digest, encoder.space).vectors
@@ -249,7 +255,7 @@ class Library:
         Returns:
             how many files were forgotten.
         """
-        gone = Path(path).expanduser().absolute()
+        (gone,) = _absolute([path])
         with self.writing() as writer:
             roots = [r for r in writer.roots() if r.is_relative_to(gone) or gone.is_relative_to(r)]
             records = [f for r in roots for f in writer.files(r) if _is_below(f, gone)]
@@ -275,11 +281,11 @@ class Library:
             return frozenset(Modality(one) for one in modalities)
         except ValueError as error:
             known = ", ".join(Modality)
-            raise UsageError(f"{error}.".capitalize(), hint=f"Known: {known}.") from error
+            raise UsageError(f"{error}.", hint=f"Known: {known}.") from error
 
     def _identify(self, file: Path) -> tuple[Modality, frozenset[int]]:
         """What a file is, and the content it has in the catalogue if it is indexed."""
-        modality = probe(file).modality
+        modality = modality_of(file)
         record = self._catalogue.file_at(file)
         if record is None or record.digest is None:
             return modality, frozenset()
@@ -290,6 +296,31 @@ class Library:
         return modality, frozenset(
             f.content_id for f in self.resolve(ids.tolist()) if not f.caption
         )
+
+
+def modality_of(path: Path) -> Modality:
+    """What a file to search with is; UsageError naming it when it cannot be searched with."""
+    with _naming(path):
+        return probe(_resolved(path)).modality
+
+
+def _resolved(path: Path) -> Path:
+    """Where links lead; unlike pathlib's own, it takes a loop for a file that is not there."""
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file that a query cannot be made of, and say what to do."""
+    try:
+        yield
+    except MediaError as error:
+        if error.reason == Reason.VANISHED:
+            raise UsageError(f"There is no file {path}.", hint="Check the spelling.") from error
+        raise UsageError(
+            f"{path} cannot be searched with ({error.sentence}).",
+            hint="Give a picture, a sound or a text that opens elsewhere.",
+        ) from error
 
 
 def query_of(modality: Modality, file: Path) -> Query:
@@ -315,7 +346,7 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 def _encode_file(path: Path, encoder: Encoder) -> Vectors:
-    resolved = path.resolve()
+    resolved = _resolved(path)
     kind = probe(resolved)
     if kind.modality is not encoder.modality:
         raise UsageError(f"{path} is {kind.modality}, not {encoder.modality}.")
@@ -329,35 +360,75 @@ def _encode_file(path: Path, encoder: Encoder) -> Vectors:
 
 def _create(folder: Path, profile: str) -> None:
     Profile.load(profile)  # an unknown name must not leave a folder behind
-    try:
+    with _written(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise EngineError(
-            f"The library folder {folder} cannot be made: {error.strerror}.",
-            hint="Choose another with --library PATH.",
-        ) from error
     with _locked(folder):
-        writer = CatalogueWriter.open(folder / _CATALOGUE)
+        if (folder / _CATALOGUE).exists():  # another process was first
+            return
+        with _written(folder):
+            _create_catalogue(folder, profile)
+            (folder / "README.txt").write_text(_README, encoding="utf-8")
+
+
+def _create_catalogue(folder: Path, profile: str) -> None:
+    """Make the catalogue under another name: an interrupted attempt leaves none behind."""
+    unfinished = folder / f"{_CATALOGUE}.new"
+    for left in folder.glob(f"{unfinished.name}*"):
+        left.unlink()
+    writer = CatalogueWriter.open(unfinished)
+    try:
         writer.set_setting("profile", profile)
+    finally:
         writer.close()
-        (folder / "README.txt").write_text(_README, encoding="utf-8")
+    unfinished.rename(folder / _CATALOGUE)
+    snapshots.sync_folder(folder)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the library's lock; the file keeps the process id of who has it."""
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _written(folder):
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-            raise LibraryLockedError(folder, int(pid) if pid.isdigit() else None) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with _written(folder):
+            _take_lock(descriptor, folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take_lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+        raise LibraryLockedError(folder, int(pid) if pid.isdigit() else None) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Say in a sentence why the folder of a library cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFullError(folder) from error
+        raise EngineError(
+            f"The library folder {folder} cannot be written: {error.strerror}.",
+            hint="Choose another with --library PATH.",
+        ) from error
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:
+        raise EngineError(
+            f"The library folder {file.parent} cannot be read: {error.strerror}.",
+            hint="Choose another with --library PATH.",
+        ) from error
 
 
 def _absolute(folders: Sequence[str | Path]) -> tuple[Path, ...]:

@@ -114,6 +114,21 @@ class Alignment(Protocol):
         """How many rows of a user's collection the prior mean is worth."""
         ...
 
+    @property
+    def query_mean(self) -> Vectors:
+        """Mean of general queries made in the target space itself, shape (target.dim,)."""
+        ...
+
+    @property
+    def loss(self) -> float:
+        """How much is lost on the way; a route takes the way on which least is."""
+        ...
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Ids in models.lock of what it is read from; empty for none."""
+        ...
+
     def apply(self, vectors: Vectors) -> Vectors:
         """Map rows (n, source.dim) to unit rows (n, target.dim)."""
         ...
@@ -134,6 +149,11 @@ class VectorIndex(Protocol):
         ...
 
     def __len__(self) -> int: ...
+
+    @property
+    def ids(self) -> Ids:
+        """The id of every row."""
+        ...
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add rows (n, dim) under new ids (n,); ValueError for an id that is there already."""

@@ -31,9 +31,9 @@ class Route:
     gallery: GalleryKey
 
     @property
-    def hops(self) -> int:
-        """How many bridges lie between the two media: the fewer, the less is lost."""
-        return (self.bridge is not None) + (self.gallery.bridge is not None)
+    def loss(self) -> float:
+        """How much the bridges between the two media lose; 0 where there is none."""
+        return sum(b.loss for b in (self.bridge, self.gallery.bridge) if b is not None)
 
 
 class Profile:
@@ -66,6 +66,12 @@ class Profile:
         """The encoder that files of this modality are indexed with."""
         return next((e for e in self.encoders if e.modality is modality), None)
 
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Ids in models.lock of all that the profile needs, each once."""
+        named = [one.weights for one in self.encoders] + [one.weights for one in self.bridges]
+        return tuple(dict.fromkeys(model for models in named for model in models))
+
     @cached_property
     def galleries(self) -> tuple[GalleryKey, ...]:
         """Every gallery there is: each encoder's own, and one for each bridge out of its space."""
@@ -79,7 +85,7 @@ class Profile:
         return (*own, *bridged)
 
     def route(self, asked: Modality, wanted: Modality) -> Route:
-        """The way with the fewest bridges; NoRouteError when there is none."""
+        """The way on which least is lost; NoRouteError when there is none."""
         ways = [
             Route(encoder, bridge, gallery)
             for encoder in self.encoders
@@ -91,7 +97,7 @@ class Profile:
         ]
         if not ways:
             raise NoRouteError(asked, wanted, self.name)
-        return min(ways, key=lambda way: way.hops)
+        return min(ways, key=lambda way: way.loss)
 
 
 def names() -> dict[str, str]:

@@ -142,7 +142,7 @@ class Searcher:
     def _files(
         self, gallery: Gallery, vector: Vectors, source: Source, scope: Scope, k: int
     ) -> Leg:
-        """Look deeper until k files are found or everything was looked at."""
+        """Look deeper until k contents are found or everything was looked at."""
         depth = min(k * _FIRST_DEPTH, len(gallery))
         while True:
             with self._timed("search"):
@@ -151,7 +151,8 @@ class Searcher:
                 leg = _best_per_file(
                     ids, scores, self._shelves.resolve(ids.tolist()), scope, source
                 )
-            if len(leg.ranking) >= k or depth >= min(len(gallery), _MAX_DEPTH):
+            contents = {found.content_id for found in leg.best.values()}
+            if len(contents) >= k or depth >= min(len(gallery), _MAX_DEPTH):
                 return leg
             depth = min(depth * 8, len(gallery))
 
@@ -166,9 +167,16 @@ class Searcher:
 
 
 def query_vector(route: Route, rows: Vectors) -> Vectors:
-    """One vector (dim,) in the gallery's space for the rows of a term: their mean direction."""
-    carried = rows if route.bridge is None else route.bridge.apply(rows)
-    return np.asarray(unit_rows(carried.mean(axis=0, keepdims=True))[0])
+    """One vector (dim,) in the gallery's space for the rows of a term: their mean direction.
+
+    Where a bridge was crossed, by the query or by the gallery, the mean of what arrives there is
+    taken away on both sides, or one direction that all share would outweigh what is asked.
+    """
+    if route.bridge is not None:
+        rows = route.bridge.apply(rows) - route.bridge.prior_mean
+    elif route.gallery.bridge is not None:
+        rows = rows - route.gallery.bridge.query_mean
+    return np.asarray(unit_rows(rows.mean(axis=0, keepdims=True))[0])
 
 
 def _best_per_file(

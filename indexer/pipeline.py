@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +16,6 @@ import numpy as np
 from engine import models
 from engine.errors import MediaError, UsageError
 from engine.library import Library
-from engine.media.formats import modality_of_suffix
 from engine.store.records import ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
 from engine.types import Vectors
@@ -80,16 +79,18 @@ def index(
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  (keeps symbolic links)
+    # Unlike pathlib's own, these keep symbolic links and take ~ without a home for a name.
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
 
 
 def _scopes(
     writer: CatalogueWriter, targets: Sequence[Path]
 ) -> tuple[list[tuple[Path, Path]], tuple[Path, ...]]:
     """Root and folder of each walk, none inside another, and the roots that are away."""
-    for target in targets:
-        if not target.exists():
+    for target in targets:  # all of them before the first is adopted
+        if not _is_there(target):
             raise UsageError(f"There is nothing at {target}.", hint="Check the spelling.")
+    for target in targets:
         if not any(target.is_relative_to(root) for root in writer.roots()):
             _adopt(writer, target)
     roots = writer.roots()
@@ -98,8 +99,16 @@ def _scopes(
     wanted = [t for t in targets if not any(t != o and t.is_relative_to(o) for o in targets)]
     chosen = list(dict.fromkeys(wanted)) or list(roots)
     walks = [(root, below) for below in chosen for root in roots if below.is_relative_to(root)]
-    away = tuple(root for root, below in walks if not below.exists())
-    return [(root, below) for root, below in walks if below.exists()], away
+    away = tuple(root for root, below in walks if not _is_there(below))
+    return [(root, below) for root, below in walks if root not in away], away
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something is at a path; what lies in a closed folder cannot be seen."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _adopt(writer: CatalogueWriter, target: Path) -> None:
@@ -130,11 +139,9 @@ def _path_of(row: FileRecord) -> Path:
 
 def _get_ready(library: Library, todo: Plan, watcher: models.Watcher) -> None:
     """Fetch and build weights before any file waits for them, in this thread, so it is seen."""
-    wanted = {modality_of_suffix(file.absolute) for file in todo.work}
-    for encoder in library.profile.encoders:
-        if encoder.modality in wanted:
-            for model in encoder.weights:
-                models.ready(model, progress=watcher)
+    if todo.work:
+        for model in library.profile.weights:
+            models.ready(model, progress=watcher)
 
 
 @dataclass(slots=True)
@@ -150,25 +157,40 @@ class _Run:
     failed: list[FileRecord] = field(default_factory=list)
     failures: list[FileRecord] = field(default_factory=list)
     failed_digests: dict[bytes, str] = field(default_factory=dict)
+    before: dict[tuple[Path, bytes], bytes | None] = field(init=False)
+    gone: Counter[bytes | None] = field(init=False)
     since: float = 0.0
     done: int = 0
     encoded: int = 0
     segments: int = 0
+    touched: int = 0
     moved: int = 0
     copies: int = 0
+
+    def __post_init__(self) -> None:
+        self.before = self.plan.before
+        self.gone = Counter(row.digest for row in self.plan.remove)
 
     def work(self, workers: int) -> None:
         """Bring every planned file to its final state."""
         self.since = time.monotonic()
+        # New names first: their bytes may be known from a file that is overwritten or gone.
+        for part in (self.plan.add, self.plan.refresh):
+            todo: Sequence[FoundFile] = part
+            while todo:
+                todo = self._work_on(todo, workers)
+        if self.plan.remove:
+            self.writer.write([], [], self.plan.remove)
+
+    def _work_on(self, files: Sequence[FoundFile], workers: int) -> Sequence[FoundFile]:
+        """One pass over files; returns those that must be read again, always fewer."""
         reader = Reader(self.library.profile, self.writer.digests())
-        for file, reading in _read_ahead(reader, self.plan.work, workers):
+        for file, reading in _read_ahead(reader, files, workers):
             self._take(file, reading)
             if self._is_due():
                 self._commit()
         self._commit()
-        self._settle_known()
-        if self.plan.remove:
-            self.writer.write([], [], self.plan.remove)
+        return self._settle_known()
 
     def _take(self, file: FoundFile, reading: Reading) -> None:
         match reading:
@@ -214,23 +236,40 @@ class _Run:
         self.done += len(files)
         self.watch(Progress(self.done, len(self.plan.work), _path_of(files[-1])))
 
-    def _settle_known(self) -> None:
-        """Files whose bytes the library had, or that another file of this run brought."""
-        gone = {row.digest for row in self.plan.remove}
+    def _settle_known(self) -> list[FoundFile]:
+        """Files whose bytes the library had, or that another file of this run brought.
+
+        Returns:
+            files whose bytes went meanwhile, when the last file that had them was overwritten.
+        """
+        lost = []
         while self.known:
             part, self.known = self.known[:BATCH_FILES], self.known[BATCH_FILES:]
+            held = self.writer.held(digest for _, digest in part)
             files = []
             for file, digest in part:
                 reason = self.failed_digests.get(digest)
                 if reason is not None:
                     self._fail(file, reason, None)
-                    continue
-                files.append(_indexed(file, digest))
-                self.moved += digest in gone
-                self.copies += digest not in gone
+                elif digest in held:
+                    files.append(_indexed(file, digest))
+                    self._count_known(file, digest)
+                else:
+                    lost.append(file)
             files += self.failed
             self.failed = []
             self._write(files)
+        return lost
+
+    def _count_known(self, file: FoundFile, digest: bytes) -> None:
+        key = (file.root, file.path)
+        if key in self.before:
+            self.touched += self.before[key] == digest
+        elif self.gone[digest]:
+            self.gone[digest] -= 1
+            self.moved += 1
+        else:
+            self.copies += 1
 
     def report(self, scans: Sequence[Scan], away: tuple[Path, ...], seconds: float) -> IndexReport:
         """The counts of the whole run; earlier failures of files that did not change included."""
@@ -241,11 +280,11 @@ class _Run:
         failed_paths = {(row.root, row.path) for row in self.failures}
         return IndexReport(
             added=_without(self.plan.add, failed_paths) - self.moved,
-            refreshed=_without(self.plan.refresh, failed_paths),
+            refreshed=_without(self.plan.refresh, failed_paths) - self.touched,
             moved=self.moved,
             copies=self.copies,
-            kept=sum(row.state is State.INDEXED for row in self.plan.keep),
-            removed=max(len(self.plan.remove) - self.moved, 0),
+            kept=sum(row.state is State.INDEXED for row in self.plan.keep) + self.touched,
+            removed=len(self.plan.remove) - self.moved,
             encoded=self.encoded,
             segments=self.segments,
             skipped=tuple(sorted(skips, key=lambda skip: skip.path)),

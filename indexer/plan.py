@@ -1,29 +1,43 @@
 """What there is to do: found files against the catalogue's rows; pure, no I/O.
 
-Law: planning after applying is empty.
+Law: planning after applying is empty, but for files that were barred: they are tried each time.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.store.records import FileRecord
+from engine.media.reasons import Reason
+from engine.store.records import FileRecord, State
 from indexer.scan import FoundFile
+
+_PASSING = frozenset({Reason.PERMISSION, Reason.IO, Reason.VANISHED})
+"""Failures that a file gets over without a change of its size or time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every found file is in one of add, refresh and keep; every vanished row is in remove."""
+    """Every found file is in one of add, refresh and keep; every vanished row is in remove.
+
+    Attributes:
+        replaced: what was known of the files in refresh, in their order.
+    """
 
     add: tuple[FoundFile, ...]
     refresh: tuple[FoundFile, ...]
     keep: tuple[FileRecord, ...]
     remove: tuple[FileRecord, ...]
+    replaced: tuple[FileRecord, ...] = ()
 
     @property
     def work(self) -> tuple[FoundFile, ...]:
         """Files that must be read, in the order of their paths."""
         return tuple(sorted((*self.add, *self.refresh), key=lambda one: (one.root, one.path)))
+
+    @property
+    def before(self) -> dict[tuple[Path, bytes], bytes | None]:
+        """The digests that files in refresh had, by root and path."""
+        return {(row.root, row.path): row.digest for row in self.replaced}
 
 
 def plan(
@@ -39,13 +53,21 @@ def plan(
     known = {(row.root, row.path): row for row in rows}
     seen = {(one.root, one.path) for one in found}
     matched = [(one, known.get((one.root, one.path))) for one in found]
+    stale = [(one, row) for one, row in matched if row is not None and _is_stale(one, row)]
     gone = [row for key, row in known.items() if key not in seen]
     return Plan(
         add=tuple(one for one, row in matched if row is None),
-        refresh=tuple(one for one, row in matched if row is not None and row.stamp != one.stamp),
-        keep=tuple(row for one, row in matched if row is not None and row.stamp == one.stamp),
+        refresh=tuple(one for one, _ in stale),
+        keep=tuple(row for one, row in matched if row is not None and not _is_stale(one, row)),
         remove=tuple(row for row in gone if not _is_hidden(row, unreadable)),
+        replaced=tuple(row for _, row in stale),
     )
+
+
+def _is_stale(one: FoundFile, row: FileRecord) -> bool:
+    """Whether a file must be read again: it changed, or what barred it may have passed."""
+    barred = row.state is State.FAILED and row.reason.split(":")[0] in _PASSING
+    return barred or row.stamp != one.stamp
 
 
 def _is_hidden(row: FileRecord, unreadable: Sequence[Path]) -> bool:

@@ -78,7 +78,8 @@ class Reader:
                 return Known(found)
             encoder = self.profile.encoder_for(kind.modality)
             if encoder is None:
-                return Failed(f"unsupported: profile {self.profile.name} has no {kind.modality}")
+                why = f"unsupported: profile {self.profile.name} has no {kind.modality}"
+                return Failed(why, found)
             ahead = _prepare(pieces(path, kind.format, encoder.rule), encoder)
             head = tuple(islice(ahead, READ_AHEAD))
         except MediaError as error:

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from engine.store.records import Stamp
 IGNORED_FOLDERS = frozenset({"@eaDir", "node_modules", "__MACOSX", "__pycache__"})
 """Left out by name, as are hidden ones: they hold what programs keep for themselves."""
 
-LIBRARY_MARK = "catalogue.db"
+LIBRARY_MARKS = frozenset({"catalogue.db", "writer.lock"})
+"""A folder that holds both is a seehear library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def scan(root: Path, below: Path) -> Scan:
     found = Scan()
     if below.is_dir():
         for entry in _walk(below, found):
-            _sort_in(entry.path, entry.stat(follow_symlinks=False), root, found)
+            with suppress(FileNotFoundError):  # it went since the folder was listed
+                _sort_in(entry.path, entry.stat(follow_symlinks=False), root, found)
     else:
         _sort_in(str(below), below.lstat(), root, found)
     found.files.sort(key=lambda one: one.path)
@@ -71,7 +74,7 @@ def _walk(folder: Path, found: Scan) -> Iterator["os.DirEntry[str]"]:
         except OSError as error:
             found.unreadable.append((Path(here), error.strerror or "unreadable"))
             continue
-        if any(entry.name == LIBRARY_MARK for entry in listed):
+        if {entry.name for entry in listed} >= LIBRARY_MARKS:
             continue
         for entry in listed:
             if entry.name.startswith(".") or entry.is_symlink():

@@ -38,13 +38,20 @@ def command(
     library: LibraryOption = None,
 ) -> None:
     """Find pictures, sounds and texts by words, by a picture, by a sound, or by a mix of these."""
-    from engine.media.probe import probe
+    from engine.errors import UsageError
+    from engine.library import modality_of
     from engine.types import Modality, Query
 
     words, files = files_among(terms or [])
     given = {Modality.IMAGE: image, Modality.AUDIO: audio, Modality.TEXT: text_file}
     for file in files:
-        given[probe(file.resolve()).modality] = file
+        modality = modality_of(file)
+        if given.get(modality) is not None:
+            raise UsageError(
+                f"Only one {modality} can be searched with: {given[modality]} or {file}.",
+                hint="Leave one out; for words that are also a file's name, write text:WORDS",
+            )
+        given[modality] = file
     query = Query(
         text=" ".join(words) or None,
         image=given[Modality.IMAGE],

@@ -16,6 +16,8 @@ _ENCODERS = {
 }
 
 _BRIDGES = {
+    "efficientnet-pictures": "engine.encode.bridges:efficientnet_pictures",
+    "minilm-pictures": "engine.encode.bridges:minilm_pictures",
     "efficientnet-minilm": "engine.encode.bridges:efficientnet_minilm",
     "soundfx-minilm": "engine.encode.bridges:soundfx_minilm",
     "hashed-image-text": "engine.encode.hashed:hashed_image_text",

@@ -47,6 +47,9 @@ class Rotation:
     fingerprint: str
     prior_mean: Vectors = field(default_factory=lambda: np.zeros(_DIM, np.float32))
     prior_rows: int = 100
+    query_mean: Vectors = field(default_factory=lambda: np.zeros(_DIM, np.float32))
+    loss: float = 1.0
+    weights: tuple[str, ...] = ()
 
     def apply(self, vectors: Vectors) -> Vectors:
         """Rotate rows (n, dim)."""

@@ -39,4 +39,14 @@ def local(locator: str, _into: Path, _saw: Callable[[int], None]) -> Path:
     return path
 
 
-SOURCES: dict[str, Source] = {"pypi": download_wheel, "folder": local, "file": local}
+def shipped(locator: str, _into: Path, _saw: Callable[[int], None]) -> Path:
+    """A folder of the installed package itself: small numbers that come with the code."""
+    return Path(__file__).parent.parent / locator
+
+
+SOURCES: dict[str, Source] = {
+    "pypi": download_wheel,
+    "folder": local,
+    "file": local,
+    "package": shipped,
+}

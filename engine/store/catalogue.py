@@ -3,7 +3,7 @@
 import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +64,13 @@ class CatalogueReader:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with mapped_errors(self.path), self._engine.connect() as connection:
-            yield connection
+            try:
+                yield connection
+            except (
+                TypeError,
+                ValueError,
+            ) as error:  # a row that no writer of ours can have written
+                raise LibraryDamagedError(self.path, str(error)) from error
 
     def check_format(self) -> None:
         """Raise LibraryVersionError or LibraryDamagedError for a file that is not ours to read."""
@@ -137,6 +143,16 @@ class CatalogueReader:
         """The digests of all contents."""
         with self._reading() as connection:
             return set(connection.execute(select(schema.content.c.digest)).scalars())
+
+    def held(self, digests: Iterable[bytes]) -> set[bytes]:
+        """Those of the digests that are there."""
+        column = schema.content.c.digest
+        with self._reading() as connection:
+            return {
+                digest
+                for part in chunks(list(digests))
+                for digest in connection.execute(select(column).where(column.in_(part))).scalars()
+            }
 
     def vectors_since(self, space: Space, modality: Modality, seq: int) -> Embeddings:
         """All living vectors of a space and modality committed after `seq`, by vector id.
@@ -265,8 +281,8 @@ class CatalogueReader:
             return Status(
                 profile=profile,
                 roots=roots,
-                files={Modality(m): n for m, n in connection.execute(files).tuples()},
-                segments={Modality(m): n for m, n in connection.execute(segments).tuples()},
+                files={Modality(m): n for m, n in connection.execute(files)},
+                segments={Modality(m): n for m, n in connection.execute(segments)},
                 contents=connection.execute(select(func.count(content.id))).scalar_one(),
                 problems=tuple(
                     (_absolute(row.root_path, row.path), row.reason)

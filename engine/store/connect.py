@@ -1,5 +1,6 @@
 """How SQLite is opened: one writer, any number of readers, foreign errors mapped to ours."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,17 @@ def open_writer(path: Path) -> Engine:
 
 def open_reader(path: Path) -> Engine:
     """A connection that only reads and never waits for the writer."""
-    return _engine(path, "ro", _READER_SETTINGS)
+    return _engine(path, "ro&immutable=1" if _is_fixed(path) else "ro", _READER_SETTINGS)
+
+
+def _is_fixed(path: Path) -> bool:
+    """Whether nobody writes and SQLite could not lay its own files beside the catalogue.
+
+    It would refuse to read a catalogue on a read-only disk unless told that nothing changes.
+    """
+    log, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    pending = index.exists() or (log.exists() and log.stat().st_size > 0)
+    return not os.access(path.parent, os.W_OK) and not pending
 
 
 def _engine(path: Path, mode: str, settings: tuple[str, ...]) -> Engine:

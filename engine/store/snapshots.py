@@ -1,5 +1,6 @@
 """Derived files: written once under a new name, known by their digest, never changed."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -28,12 +29,17 @@ def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
         raise DiskFullError(folder)
     name = f"{label}-{secrets.token_hex(6)}{SUFFIX}"
     temporary = folder / (name + _TEMPORARY)
-    with temporary.open("xb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.rename(folder / name)
-    _sync_folder(folder)
+    try:
+        with temporary.open("xb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.rename(folder / name)
+        sync_folder(folder)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFullError(folder) from error
+        raise
     return name, len(data), hashlib.sha256(data).hexdigest()
 
 
@@ -67,7 +73,8 @@ def sweep(folder: Path, keep: Iterable[str]) -> None:
     )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -163,7 +163,7 @@ def _insert_contents(connection: Connection, contents: Sequence[ContentRecord], 
     if not new:
         return
     content_ids = _insert(connection, schema.content, [_content_row(one) for one in new])
-    spaces = dict(connection.execute(select(schema.space.c.name, schema.space.c.id)).tuples().all())
+    spaces = dict(connection.execute(select(schema.space.c.name, schema.space.c.id)).all())
     owners = [
         (content_id, ordinal, segment)
         for content_id, one in zip(content_ids, new, strict=True)
@@ -294,14 +294,14 @@ def _move_root(connection: Connection, old: Path, new: Path) -> None:
 
 
 def _root_ids(connection: Connection) -> dict[bytes, int]:
-    rows = connection.execute(select(schema.root.c.path, schema.root.c.id)).tuples()
+    rows = connection.execute(select(schema.root.c.path, schema.root.c.id))
     return dict(rows.all())
 
 
 def _content_ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
     content = schema.content.c
     query = select(content.digest, content.id).where(content.digest.in_(digests))
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def _content_of(connection: Connection, key: Key) -> int | None:

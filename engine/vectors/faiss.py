@@ -46,6 +46,11 @@ class FaissIndex:
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def ids(self) -> Ids:
+        """The id of every row."""
+        return self._ids
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add rows under new ids; ValueError for an id that is there already."""
         ids = np.asarray(ids, dtype=np.int64)

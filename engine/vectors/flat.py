@@ -24,6 +24,11 @@ class FlatIndex:
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def ids(self) -> Ids:
+        """The id of every row."""
+        return self._ids
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add rows under new ids; ValueError for an id that is there already."""
         ids = np.asarray(ids, dtype=np.int64)
@@ -55,7 +60,7 @@ class FlatIndex:
         try:
             with np.load(io.BytesIO(dumped), allow_pickle=False) as archive:
                 ids, rows = archive["ids"], archive["rows"]
-        except (BadZipFile, KeyError, EOFError) as error:
+        except (BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
             raise ValueError(f"not a dumped index: {error}") from error
         index = cls(rows.shape[1])
         index._ids, index._rows = ids, rows.astype(np.float32)

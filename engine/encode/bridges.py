@@ -1,0 +1,154 @@
+"""The bridges of the profile `starter`: fitted once from shipped anchors, then read from the cache.
+
+Two spaces meet words: pictures through `pictures`, a space of its own that words are carried into
+too, and sounds (and pictures that ask for sounds) through `minilm` itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import models
+from engine.align import anchored
+from engine.align.conse import ConSE
+from engine.arrays import unit_rows
+from engine.encode.efficientnet import EfficientNet
+from engine.encode.minilm import MiniLM
+from engine.encode.soundfx import SoundFx
+from engine.types import Space, Vectors
+
+MODEL = "starter-bridges"
+
+PICTURE_TEMPERATURE, PICTURE_TOP = 1.5, 50
+SOUND_TEMPERATURE, SOUND_TOP = 2.0, 78
+
+FEATURE_LENGTH, SOUND_LENGTH = 13.73, 28.88
+"""Mean length of the features before they are made unit, which the classifiers expect."""
+
+CONSE_SHARE = 0.06
+"""Weight of the class part beside the anchored part in the score of the space `pictures`."""
+
+PRIOR_ROWS = 200
+
+Arrays = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bridge:
+    """A map between two of the starter's spaces; its numbers are read at the first use."""
+
+    source: Space
+    target: Space
+    name: str
+    loss: float
+    carry: Callable[[Arrays, Vectors], Vectors]
+    mean: Callable[[Arrays], Vectors]
+    asked_mean: Callable[[Arrays], Vectors]
+    weights: tuple[str, ...] = (MODEL,)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the anchors and of the way they are used."""
+        return f"{self.name}-1:{models.locked(MODEL).digest}:{self.source.fingerprint}"
+
+    @property
+    def prior_mean(self) -> Vectors:
+        """Mean of mapped rows in general, (target.dim,)."""
+        return self.mean(_numbers())
+
+    @property
+    def prior_rows(self) -> int:
+        """How many rows of the user's own that mean is worth."""
+        return PRIOR_ROWS
+
+    @property
+    def query_mean(self) -> Vectors:
+        """Mean of queries that come from the target space itself, (target.dim,)."""
+        return self.asked_mean(_numbers())
+
+    def apply(self, vectors: Vectors) -> Vectors:
+        """Unit rows (n, target.dim) for rows (n, source.dim)."""
+        return unit_rows(self.carry(_numbers(), vectors))
+
+
+def pictures_space() -> Space:
+    """Where pictures and words meet: the anchored part, then the class part."""
+    fingerprint = f"pictures-1:{models.locked(MODEL).digest}"
+    return Space("pictures", anchored.RANK + MiniLM().space.dim, fingerprint)
+
+
+def efficientnet_pictures() -> Bridge:
+    """Pictures into the space they share with words."""
+    return Bridge(
+        EfficientNet().space, pictures_space(), "efficientnet-pictures", 0.4, _picture_rows,
+        _no_mean(pictures_space()), _no_mean(pictures_space()),
+    )  # fmt: skip
+
+
+def minilm_pictures() -> Bridge:
+    """Words into the space they share with pictures."""
+    return Bridge(
+        MiniLM().space, pictures_space(), "minilm-pictures", 0.4, _word_rows,
+        _no_mean(pictures_space()), _no_mean(pictures_space()),
+    )  # fmt: skip
+
+
+def efficientnet_minilm() -> Bridge:
+    """Pictures among words, by the classes they may belong to."""
+    return Bridge(
+        EfficientNet().space, MiniLM().space, "efficientnet-minilm", 1.0, _picture_classes,
+        lambda numbers: numbers["picture_classes"].mean(axis=0), lambda n: n["word_mean"],
+    )  # fmt: skip
+
+
+def soundfx_minilm() -> Bridge:
+    """Sounds among words, by the classes they may belong to."""
+    return Bridge(
+        SoundFx().space, MiniLM().space, "soundfx-minilm", 1.0, _sound_classes,
+        lambda numbers: numbers["sound_classes"].mean(axis=0), lambda n: n["word_mean"],
+    )  # fmt: skip
+
+
+def _picture_rows(numbers: Arrays, features: Vectors) -> Vectors:
+    classes = _picture_classes(numbers, features) - numbers["picture_classes"].mean(axis=0)
+    return _joined(anchored.pictures(numbers, features), unit_rows(classes))
+
+
+def _word_rows(numbers: Arrays, words: Vectors) -> Vectors:
+    centred = unit_rows(words - numbers["word_mean"])
+    return _joined(anchored.queries(numbers, centred), centred)
+
+
+def _joined(anchored_part: Vectors, class_part: Vectors) -> Vectors:
+    """One vector for both parts: inner products add up, the second weighed by its share."""
+    return np.concatenate([anchored_part, np.sqrt(CONSE_SHARE) * class_part], axis=1)
+
+
+def _picture_classes(numbers: Arrays, features: Vectors) -> Vectors:
+    logits = FEATURE_LENGTH * features @ numbers["head_weight"].T + numbers["head_bias"]
+    classes = ConSE(numbers["picture_classes"], PICTURE_TEMPERATURE, PICTURE_TOP)
+    return classes.combine(np.asarray(logits, dtype=np.float32))
+
+
+def _sound_classes(numbers: Arrays, embeddings: Vectors) -> Vectors:
+    row: npt.NDArray[np.floating] = embeddings * np.float32(SOUND_LENGTH)
+    for layer in ("0", "2", "4"):
+        row = row @ numbers[f"sound_{layer}.weight"].T + numbers[f"sound_{layer}.bias"]
+        row = np.maximum(row, 0) if layer != "4" else row
+    classes = ConSE(numbers["sound_classes"], SOUND_TEMPERATURE, SOUND_TOP)
+    return classes.combine(np.asarray(row, dtype=np.float32))
+
+
+def _no_mean(space: Space) -> Callable[[Arrays], Vectors]:
+    return lambda _numbers: np.zeros(space.dim, np.float32)
+
+
+@cache
+def _numbers() -> Arrays:
+    from safetensors.numpy import load_file
+
+    stored = load_file(models.ready(MODEL) / "bridges.safetensors")
+    return {name: np.asarray(values, dtype=np.float32) for name, values in stored.items()}

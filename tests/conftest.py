@@ -1,0 +1,59 @@
+"""What every test may ask for: Hypothesis settings, small media, a library of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from engine.library import Library
+from engine.store.writer import CatalogueWriter
+from indexer import index
+from making import ROOT, SPACE, caption, picture, tone
+
+# A shared machine may stall for longer than any deadline; only `ci` must repeat exactly.
+_SLOW_INPUT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW_INPUT)
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """Three pictures, two sounds and two texts; `red.txt` describes `red.png`."""
+    folder = tmp_path / "media"
+    (folder / "sub").mkdir(parents=True)
+    picture(folder / "red.png", seed=1)
+    picture(folder / "sub" / "green.png", seed=2)
+    picture(folder / "sub" / "blue.png", seed=3)
+    tone(folder / "low.wav", hertz=220)
+    tone(folder / "sub" / "high.wav", hertz=3_000)
+    caption(folder / "red.txt", "a poppy on the table")
+    caption(folder / "sub" / "notes.txt", "the quick brown fox jumps over the lazy dog")
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    """An empty library whose encoders need no weights."""
+    with Library.open(tmp_path / "library", create=True, profile="hashed") as opened:
+        yield opened
+
+
+@pytest.fixture
+def indexed(library: Library, media: Path) -> Library:
+    """The library after `media` was indexed."""
+    report = index(library, [media], workers=1)
+    assert report.skipped == ()
+    return library
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[CatalogueWriter]:
+    """An empty catalogue that knows `making.SPACE` and `making.ROOT`."""
+    writer = CatalogueWriter.open(tmp_path / "catalogue.db")
+    writer.adopt_space(SPACE)
+    writer.adopt_root(ROOT)
+    yield writer
+    writer.close()
