@@ -1,0 +1,7 @@
+"""Every benchmark, one after the other: `make bench`."""
+
+from tests.bench import retrieval, speed
+
+if __name__ == "__main__":
+    retrieval.main()
+    speed.main()

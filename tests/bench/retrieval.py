@@ -1,0 +1,100 @@
+"""Retrieval of the starter profile on the Tux Paint stamps, through the public way alone.
+
+    python -m tests.bench.retrieval
+
+Files are copied under numbers, without captions and folders: only their content can be found.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import Library, Query
+from indexer import index
+from tests.bench.stamps import stamp_sounds, stamps
+
+RESAMPLES = 10_000
+Ranks = npt.NDArray[np.float64]
+
+
+def numbered(files: Sequence[Path], folder: Path) -> None:
+    """Copy files as 0000.png, 0001.png, ..."""
+    folder.mkdir()
+    for number, file in enumerate(files):
+        shutil.copyfile(file, folder / f"{number:04}{file.suffix}")
+
+
+def ranks(
+    library: Library,
+    folder: Path,
+    queries: Sequence[Query],
+    relevant: Sequence[set[int]],
+    kind: str,
+) -> Ranks:
+    """Rank of the best relevant file for each query; past the end when there is none."""
+    count = sum(1 for _ in folder.iterdir())
+    found = []
+    for query, right in zip(queries, relevant, strict=True):
+        hits = library.search(query, modalities={kind}, under=[folder], k=count).hits
+        order = [{int(p.stem) for p in (hit.path, *hit.same)} for hit in hits]
+        found.append(next((n for n, one in enumerate(order, 1) if one & right), count + 1))
+    return np.array(found, dtype=np.float64)
+
+
+def report(name: str, found: Ranks, gallery: int) -> None:
+    """One line: recall with a 95 % bootstrap interval, chance, MRR, median rank."""
+    draws = np.random.default_rng(0).integers(0, len(found), (RESAMPLES, len(found)))
+    parts = []
+    for k in (1, 10):
+        hit = (found <= k).astype(np.float64)
+        low, high = np.percentile(hit[draws].mean(axis=1), [2.5, 97.5])
+        parts.append(f"R@{k} {hit.mean():.3f} [{low:.3f}, {high:.3f}] chance {k / gallery:.3f}")
+    mrr, median = (1 / found).mean(), np.median(found)
+    print(f"{name:44} {'  '.join(parts)}  MRR {mrr:.3f}  median {median:.0f}", flush=True)
+
+
+def main() -> None:
+    """Index the stamps and their sounds once, then ask."""
+    pictures, sounds = stamps(), stamp_sounds()
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = {"image": Path(scratch) / "pictures", "audio": Path(scratch) / "sounds"}
+        numbered([p for p, _ in pictures], folders["image"])
+        numbered([s for s, _ in sounds], folders["audio"])
+        with Library.open(Path(scratch) / "library", create=True, profile="starter") as library:
+            done = index(library, list(folders.values()))
+            print(f"{done.added} files, profile starter, {os.cpu_count()} cores")
+            _measure(library, folders, [c for _, c in pictures], [c for _, c in sounds])
+
+
+def _measure(
+    library: Library, folders: dict[str, Path], pictures: list[str], sounds: list[str]
+) -> None:
+    alike = [{n for n, other in enumerate(pictures) if other == one} for one in pictures]
+    own = [{n} for n in range(len(pictures))]
+    words = [Query(one) for one in pictures]
+    for name, right in (("same caption counts", alike), ("own picture only", own)):
+        found = ranks(library, folders["image"], words, right, "image")
+        report(f"caption -> picture, {name}", found, len(pictures))
+    shuffled = np.random.default_rng(1).permutation(len(pictures))
+    wrong = [alike[n] for n in shuffled]
+    found = ranks(library, folders["image"], words, wrong, "image")
+    report("caption -> picture, answers shuffled", found, len(pictures))
+    heard = [{n for n, other in enumerate(sounds) if other == one} for one in sounds]
+    found = ranks(library, folders["audio"], [Query(c) for c in sounds], heard, "audio")
+    report("caption -> sound, same caption counts", found, len(sounds))
+    seen = [
+        (n, {s for s, other in enumerate(sounds) if other == one}) for n, one in enumerate(pictures)
+    ]
+    seen = [(n, right) for n, right in seen if right]
+    asked = [Query(image=folders["image"] / f"{n:04}.png") for n, _ in seen]
+    found = ranks(library, folders["audio"], asked, [right for _, right in seen], "audio")
+    report("picture -> sound, same caption counts", found, len(sounds))
+
+
+if __name__ == "__main__":
+    main()
