@@ -134,6 +134,8 @@ def _exit_code(error: BaseException) -> int:
 
 def _usage(error: Any) -> int:  # noqa: ANN401  (typer carries its own copy of click's errors)
     error.show()
+    if str(error.message).startswith("No such command"):
+        sys.stderr.write("To search for words: seehear search WORDS\n")
     return int(error.exit_code)
 
 

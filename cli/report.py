@@ -19,7 +19,10 @@ def print_report(report: IndexReport, library: Path) -> None:
     for line in _ignored(report.ignored):
         out.print(f"  {line}", style="dim", markup=False)
     for root in report.away:
-        out.print(f"  {shown(root)} is not there now; what is known of it is kept.", markup=False)
+        out.print(
+            f"  {shown(root)} is away or empty; what is known is kept until `seehear forget`.",
+            markup=False,
+        )
     out.print(f"Library: {shown(library)}", style="dim", markup=False)
 
 

@@ -99,8 +99,18 @@ def _scopes(
     wanted = [t for t in targets if not any(t != o and t.is_relative_to(o) for o in targets)]
     chosen = list(dict.fromkeys(wanted)) or list(roots)
     walks = [(root, below) for below in chosen for root in roots if below.is_relative_to(root)]
-    away = tuple(root for root, below in walks if not _is_there(below))
+    away = tuple(
+        root for root, below in walks if not _is_there(below) or _is_unmounted(writer, root)
+    )
     return [(root, below) for root, below in walks if root not in away], away
+
+
+def _is_unmounted(writer: CatalogueWriter, root: Path) -> bool:
+    """Whether a root that held files is bare now, as the mount point of a drive that is away."""
+    try:
+        return not any(root.iterdir()) and bool(writer.files(root))
+    except OSError:
+        return False
 
 
 def _is_there(path: Path) -> bool:

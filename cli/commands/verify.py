@@ -3,7 +3,7 @@
 import typer
 
 from cli.commands.options import JsonOption, LibraryOption
-from cli.render import console, print_json
+from cli.render import console, print_json, shown
 from cli.settings import read_settings
 from cli.wiring import open_library
 
@@ -20,6 +20,10 @@ def command(library: LibraryOption = None, json: JsonOption = False) -> None:
         out = console()
         for finding in verdict.findings:
             out.print(f"  {finding}", style="red", markup=False)
+        for root in verdict.unreachable:
+            out.print(
+                f"  {shown(root)} is not there now; its files were not looked at.", markup=False
+            )
         if verdict.findings:
             out.print("Mend it with: seehear rebuild")
         else:

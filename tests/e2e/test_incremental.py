@@ -245,9 +245,24 @@ def test_any_name(seehear: Terminal) -> None:
     assert seehear.hits("--image", os.fsdecode(paths[0]), "-k", "1")[0]["path_b64"]
     assert seehear("similar", "./-dash.png", cwd=root).code == 0
     assert seehear("search", "--", "-dash.png", cwd=root).code == 0
+    (root / "bystander.bin").write_bytes(b"a folder that is not bare is no mount point")
     for path in paths:
         (root / os.fsdecode(path)).unlink()
     assert counts(seehear.index(root)) == {"removed": len(NAMES)}
+
+
+def test_a_bare_root_is_taken_for_a_drive_that_is_away(seehear: Terminal) -> None:
+    root = seehear.folder / "drive"
+    root.mkdir()
+    photo = picture(root / "one.png", seed=1)
+    assert counts(seehear.index(root)) == {"added": 1, "encoded": 1}
+    photo.rename(seehear.folder / "one.png")
+
+    report = seehear.index(root)
+
+    assert counts(report) == {}
+    assert report["away"] == [str(root)]
+    assert len(seehear.hits("--image", str(seehear.folder / "one.png"))) == 1
 
 
 def test_a_library_inside_an_indexed_folder(seehear: Terminal, media: Path) -> None:
