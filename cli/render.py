@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # numpy and rich are not needed to print a help page
 
     from engine.types import Evidence, Hit, Query, SearchResult, Span
 
+_PLURAL = {"image": "pictures", "audio": "sounds", "text": "texts", "caption": "captions"}
 _KIND_STYLE = {"image": "green", "audio": "magenta", "video": "cyan", "text": "blue"}
 
 
@@ -53,9 +54,11 @@ def _clock(ms: int) -> str:
 def print_hits(result: "SearchResult") -> None:
     """The hits, best first, each with its reasons on a line below."""
     out = console()
+    if out.is_terminal and result.hits:
+        out.print("  #  score  kind   file", style="dim")
     for rank, hit in enumerate(result.hits, start=1):
         out.print(_line(rank, hit))
-        out.print(f"           {_reasons(hit)}", style="dim", markup=False)
+        out.print(f"            {_reasons(hit)}", style="dim", markup=False)
     if not result.hits:
         console(stderr=True).print("Nothing indexed can match. See: seehear status")
 
@@ -79,13 +82,19 @@ def _can_link(hit: "Hit") -> bool:
 
 def _reasons(hit: "Hit") -> str:
     reasons = "; ".join(_because(one) for one in hit.because)
-    words = f' "{_printable(hit.snippet)}"' if hit.snippet else ""
+    words = f": {_printable(hit.snippet)}" if hit.snippet else ""
     return f"{reasons}{words}"
 
 
 def _because(one: "Evidence") -> str:
     source = one.source
-    return f"no. {one.rank} for {_printable(source.term)} among {source.gallery}, {source.space}"
+    place = f"{_ordinal(one.rank)} among {_PLURAL.get(source.gallery, source.gallery)}"
+    return f"{place} for {_printable(source.term)}, in space {source.space}"
+
+
+def _ordinal(number: int) -> str:
+    teens = number % 100 in range(11, 14)
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _printable(text: str) -> str:

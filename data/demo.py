@@ -15,11 +15,8 @@ LIBRARY = HERE.parent / ".demo"
 SEARCHES = (
     ("a sentence finds pictures", ["search", "a cat", "--in", "image"]),
     ("a sentence finds sounds, and the moment", ["search", "thunder", "--in", "audio"]),
-    ("one list of pictures, sounds and texts", ["search", "a train"]),
-    (
-        "a picture finds sounds",
-        ["similar", "pictures/drawings/clip-12.png", "--in", "audio"],
-    ),
+    ("one list of pictures, sounds and texts", ["search", "a ticking clock"]),
+    ("a picture finds sounds", ["similar", "pictures/animals/DSC_2207.jpg", "--in", "audio"]),
     ("a sound finds sounds like it", ["similar", "sounds/nature/REC_0001.mp3"]),
 )
 

@@ -16,8 +16,8 @@ _ENCODERS = {
 }
 
 _BRIDGES = {
-    "efficientnet-pictures": "engine.encode.bridges:efficientnet_pictures",
-    "minilm-pictures": "engine.encode.bridges:minilm_pictures",
+    "efficientnet-anchored": "engine.encode.bridges:efficientnet_anchored",
+    "minilm-anchored": "engine.encode.bridges:minilm_anchored",
     "efficientnet-minilm": "engine.encode.bridges:efficientnet_minilm",
     "soundfx-minilm": "engine.encode.bridges:soundfx_minilm",
     "hashed-image-text": "engine.encode.hashed:hashed_image_text",

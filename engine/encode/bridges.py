@@ -1,6 +1,6 @@
 """The bridges of the profile `starter`: fitted once from shipped anchors, then read from the cache.
 
-Two spaces meet words: pictures through `pictures`, a space of its own that words are carried into
+Two spaces meet words: pictures through `anchored`, a space of its own that words are carried into
 too, and sounds (and pictures that ask for sounds) through `minilm` itself.
 """
 
@@ -29,7 +29,7 @@ FEATURE_LENGTH, SOUND_LENGTH = 13.73, 28.88
 """Mean length of the features before they are made unit, which the classifiers expect."""
 
 CONSE_SHARE = 0.06
-"""Weight of the class part beside the anchored part in the score of the space `pictures`."""
+"""Weight of the class part beside the anchored part in the score of the space `anchored`."""
 
 PRIOR_ROWS = 200
 
@@ -74,25 +74,25 @@ class Bridge:
         return unit_rows(self.carry(_numbers(), vectors))
 
 
-def pictures_space() -> Space:
+def anchored_space() -> Space:
     """Where pictures and words meet: the anchored part, then the class part."""
-    fingerprint = f"pictures-1:{models.locked(MODEL).digest}"
-    return Space("pictures", anchored.RANK + MiniLM().space.dim, fingerprint)
+    fingerprint = f"anchored-1:{models.locked(MODEL).digest}"
+    return Space("anchored", anchored.RANK + MiniLM().space.dim, fingerprint)
 
 
-def efficientnet_pictures() -> Bridge:
+def efficientnet_anchored() -> Bridge:
     """Pictures into the space they share with words."""
     return Bridge(
-        EfficientNet().space, pictures_space(), "efficientnet-pictures", 0.4, _picture_rows,
-        _no_mean(pictures_space()), _no_mean(pictures_space()),
+        EfficientNet().space, anchored_space(), "efficientnet-anchored", 0.4, _picture_rows,
+        _no_mean(anchored_space()), _no_mean(anchored_space()),
     )  # fmt: skip
 
 
-def minilm_pictures() -> Bridge:
+def minilm_anchored() -> Bridge:
     """Words into the space they share with pictures."""
     return Bridge(
-        MiniLM().space, pictures_space(), "minilm-pictures", 0.4, _word_rows,
-        _no_mean(pictures_space()), _no_mean(pictures_space()),
+        MiniLM().space, anchored_space(), "minilm-anchored", 0.4, _word_rows,
+        _no_mean(anchored_space()), _no_mean(anchored_space()),
     )  # fmt: skip
 
 
