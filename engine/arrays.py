@@ -1,5 +1,7 @@
 """The few array operations that everything shares: unit rows, and top-k with a fixed tie rule."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from engine.types import Ids, Scores, Vectors
@@ -39,6 +41,12 @@ def top_k(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
         ids, scores = ids[kept], scores[kept]
     order = np.lexsort((ids, -scores))[:k]
     return ids[order], scores[order]
+
+
+def blocks(count: int, size: int = 2048) -> Iterator[slice]:
+    """Slices that cover `count` rows, at most `size` each: what they become stays small."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 def through_half(rows: Vectors) -> Vectors:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import top_k, unit_rows
+from engine.arrays import blocks, top_k, unit_rows
 from engine.ports import Alignment, VectorIndex
 from engine.rank.calibrate import Moments
 from engine.store import snapshots
@@ -81,9 +81,10 @@ class Gallery:
         """Derive all rows from native vectors."""
         rows = _carried(key, native.vectors)
         centre = _centre(key, rows)
-        rows = _centred(rows, centre)
         base = index(key.space.dim)
-        base.add(native.ids, rows)
+        for block in blocks(len(rows)):
+            rows[block] = _centred(rows[block], centre)
+            base.add(native.ids[block], rows[block])
         return cls(key, base, centre, Moments.of(rows))
 
     def extend(self, native: Embeddings) -> None:
@@ -189,7 +190,13 @@ def _behind(catalogue: CatalogueReader, key: GalleryKey, newest: SnapshotRecord)
 
 
 def _carried(key: GalleryKey, native: Vectors) -> Vectors:
-    return native if key.bridge is None else key.bridge.apply(native)
+    """Rows in the gallery's space, a block at a time: a bridge may need much room for each."""
+    if key.bridge is None:
+        return native
+    rows = np.empty((len(native), key.space.dim), dtype=np.float32)
+    for block in blocks(len(native)):
+        rows[block] = key.bridge.apply(native[block])
+    return rows
 
 
 def _centre(key: GalleryKey, rows: Vectors) -> Vectors:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from engine import encode
+from engine.bridges import bridge
+from engine.encode import encoder
 from engine.errors import NoRouteError, UsageError
 from engine.gallery import GalleryKey
 from engine.ports import Alignment, Encoder
@@ -58,8 +59,8 @@ class Profile:
         return cls(
             name,
             row["summary"],
-            tuple(encode.encoder(one) for one in row["encoders"]),
-            tuple(encode.bridge(one) for one in row["bridges"]),
+            tuple(encoder(one) for one in row["encoders"]),
+            tuple(bridge(one) for one in row["bridges"]),
         )
 
     def encoder_for(self, modality: Modality) -> Encoder | None:

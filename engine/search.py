@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from engine.arrays import top_k, unit_rows
 from engine.errors import NoRouteError
@@ -32,8 +34,8 @@ from engine.types import (
     Vectors,
 )
 
-_FIRST_DEPTH = 64
-"""Segments looked at first for each hit that is wanted: one file may hold many of the best."""
+_FIRST_DEPTH = 8
+"""Segments looked at first for each hit that is wanted: one file may hold several of the best."""
 
 _MAX_DEPTH = 65_536
 """Segments looked at when folders or captions leave few files among the best."""
@@ -102,7 +104,7 @@ class Searcher:
         is its best there, its score for the query is the sum over the terms.
         """
         self._spent = {}
-        with self._timed("total"):
+        with self._timed("total"), _blas().limit(limits=1, user_api="blas"):
             by_term = [self._legs(term, scope, k) for term in query.terms]
             fused = comb_sum([comb_max([leg.ranking for leg in legs]) for legs in by_term])
             hits = _hits(fused, [leg for legs in by_term for leg in legs], k)
@@ -164,6 +166,12 @@ class Searcher:
         finally:
             spent = (time.perf_counter() - start) * 1000
             self._spent[step] = self._spent.get(step, 0.0) + spent
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Numpy's threads: after each small product they spin, on the cores that scan the vectors."""
+    return ThreadpoolController()
 
 
 def query_vector(route: Route, rows: Vectors) -> Vectors:

@@ -42,7 +42,7 @@ BUILDERS: dict[str, BuilderRow] = {
     "minilm": BuilderRow("engine.models.minilm", "1"),
     "efficientnet-lite2": BuilderRow("engine.models.efficientnet", "1"),
     "soundfx": BuilderRow("engine.models.soundfx", "1"),
-    "starter-bridges": BuilderRow("engine.models.bridges", "1"),
+    "starter-bridges": BuilderRow("engine.align.shipped", "1"),
 }
 """Rows by model id; a model without one is used as it was fetched."""
 

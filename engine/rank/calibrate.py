@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import blocks
 from engine.types import Scores, Vectors
 
 SHRINKAGE_ROWS = 20
@@ -33,9 +34,12 @@ class Moments:
         count, dim = rows.shape
         if count == 0:
             return cls(0, np.zeros(dim, np.float32), np.zeros((dim, dim), np.float32))
-        mean = rows.mean(axis=0, dtype=np.float64)
-        spread = rows - mean.astype(np.float32)
-        return cls(count, mean.astype(np.float32), (spread.T @ spread) / np.float32(count))
+        mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        covariance = np.zeros((dim, dim), np.float32)
+        for block in blocks(count):
+            spread = rows[block] - mean
+            covariance += spread.T @ spread / np.float32(count)
+        return cls(count, mean, covariance)
 
     def calibrate(self, query: Vectors, scores: Scores) -> Scores:
         """Standard deviations above this query's average score over the gallery.

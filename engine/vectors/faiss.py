@@ -1,5 +1,8 @@
 """The vector index on FAISS: exact inner product over float16 rows."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,16 @@ from engine.errors import MissingPackageError
 from engine.types import Ids, Scores, Vectors
 
 _HEADER = np.dtype("<i8").itemsize
+
+
+_CORES = os.cpu_count() or 1
+_ROWS_OF_A_PART = 10_000
+"""Fewer rows are scanned before a second thread has started."""
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_CORES, thread_name_prefix="scan")
 
 
 def _faiss() -> Any:  # noqa: ANN401  (faiss is imported late, so its types are not at hand)
@@ -73,8 +86,26 @@ class FaissIndex:
         if k < 1:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         row = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
-        scores, positions = self._index.search(row, k)
-        return top_k(self._ids[positions[0]], scores[0], k)
+        scores, positions = self._scan(row, k)
+        found = positions >= 0  # FAISS fills a part that has fewer than k rows with -1
+        return top_k(self._ids[positions[found]], scores[found], k)
+
+    def _scan(self, row: Vectors, k: int) -> tuple[Scores, Ids]:
+        """The k best of each part of the rows, the parts at the same time."""
+        parts = min(_CORES, len(self) // _ROWS_OF_A_PART)
+        if parts < 2:  # noqa: PLR2004  (one part is the whole)
+            scores, positions = self._index.search(row, k)
+            return scores[0], positions[0]
+        faiss = _faiss()
+        bounds = np.linspace(0, len(self), parts + 1).astype(int).tolist()
+
+        def scan(start: int, end: int) -> tuple[Scores, Ids]:
+            only = faiss.SearchParameters(sel=faiss.IDSelectorRange(start, end))
+            scores, positions = self._index.search(row, k, params=only)
+            return scores[0], positions[0]
+
+        found = list(_pool().map(scan, bounds[:-1], bounds[1:]))
+        return np.concatenate([s for s, _ in found]), np.concatenate([p for _, p in found])
 
     def dump(self) -> bytes:
         """Number of ids, the ids, then FAISS' own bytes."""

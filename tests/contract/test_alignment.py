@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import engine.profile
-from engine import encode
+from engine import bridges
 from engine.ports import Alignment
 from making import some_rows
 
@@ -29,7 +29,7 @@ def bridge_names() -> list[object]:
 
 @pytest.fixture(params=bridge_names(), scope="module")
 def bridge(request: pytest.FixtureRequest) -> Alignment:
-    return encode.bridge(request.param)
+    return bridges.bridge(request.param)
 
 
 def test_rows_come_out_with_unit_length(bridge: Alignment) -> None:
@@ -85,7 +85,7 @@ def test_the_prior_mean_is_a_point_of_the_target_inside_the_unit_ball(bridge: Al
 def test_a_bridge_is_the_same_each_time_it_is_made(
     bridge: Alignment, request: pytest.FixtureRequest
 ) -> None:
-    again = encode.bridge(request.node.callspec.params["bridge"])
+    again = bridges.bridge(request.node.callspec.params["bridge"])
     given = some_rows(4, bridge.source.dim)
 
     assert (again.fingerprint, again.source, again.target) == (

@@ -169,7 +169,7 @@ def test_only_files_below_the_folders_are_found() -> None:
 
 
 def test_a_folder_far_down_the_list_is_looked_for_deeper_and_deeper() -> None:
-    """64 segments are looked at for one hit, then eight times as many until it is there."""
+    """Eight segments are looked at for one hit, then eight times as many until it is there."""
     shelf = Shelf()
     for i in range(1_000):
         shelf.put(f"other/{i}.jpg", 1_000.0 - i)
@@ -178,7 +178,7 @@ def test_a_folder_far_down_the_list_is_looked_for_deeper_and_deeper() -> None:
     result = search(shelf, k=1, wanted=frozenset({IMAGE}), under=(ROOT / "deep",))
 
     assert names(result) == ["deep/x.jpg"]
-    assert [depth for depth in shelf.depths if depth] == [64, 64 * 8, 1_001]
+    assert [depth for depth in shelf.depths if depth] == [8, 64, 512, 1_001]
 
 
 def test_many_segments_of_one_file_do_not_hide_the_next() -> None:
@@ -313,7 +313,7 @@ def test_timings_name_every_step() -> None:
 
 
 def test_several_rows_ask_with_their_mean_direction() -> None:
-    """(1, 0, 0, 0) and (0, 1, 0, 0): half way between them; a bridge turns it end for end."""
+    """(1, 0, 0, 0) and (0, 1, 0, 0): half way between; a bridge turns it and takes its mean off."""
     two = rows([1, 0, 0, 0], [0, 1, 0, 0])
     key = GalleryKey(IMAGE, SPACE, SPACE)
     encoder = cast("Encoder", _Encoder(AUDIO))
@@ -323,7 +323,8 @@ def test_several_rows_ask_with_their_mean_direction() -> None:
 
     half = 0.5**0.5
     assert plain.tolist() == pytest.approx([half, half, 0, 0])
-    assert turned.tolist() == pytest.approx([0, 0, half, half])
+    third = (1 / 3) ** 0.5  # (0, 0, 1/2, 1/2) less the bridge's mean (1/2, 0, 0, 0)
+    assert turned.tolist() == pytest.approx([-third, 0, third, third])
 
 
 def test_the_planned_shelf_is_not_the_only_one_that_fits() -> None:
