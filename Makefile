@@ -11,10 +11,11 @@ export TOKENIZERS_PARALLELISM := false
 .PHONY: demo test lint types layers tests bench clean
 
 $(READY): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[cpu,heic]" --group dev
-	touch $(READY)
+	@echo "Setting up $(VENV); torch is large, so the first time takes a minute or more."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install -qq --editable ".[cpu,heic]" --group dev
+	@touch $(READY)
 
 demo: $(READY)  ## index data/sample and run five telling searches
 	@$(BIN)/python data/demo.py
