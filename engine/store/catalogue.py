@@ -135,8 +135,8 @@ class CatalogueReader:
             )
             with self._reading() as connection:
                 row = connection.execute(query).one_or_none()
-            if row is not None:
-                return _file_record(root, row)
+                if row is not None:
+                    return _file_record(root, row)
         return None
 
     def digests(self) -> set[bytes]:
@@ -389,6 +389,8 @@ def _file_record(root: Path, row: Any) -> FileRecord:  # noqa: ANN401  (a row of
 
 
 def _found(row: Any) -> Found:  # noqa: ANN401  (a row of _RESOLVE)
+    if not (isinstance(row.words, str) and isinstance(row.path, bytes)):
+        raise TypeError(f"segment {row.vector_id} has no words or no path")
     span = None if row.start is None else Span(row.start, row.end, SpanUnit(row.unit))
     return Found(
         vector_id=row.vector_id,

@@ -124,7 +124,7 @@ def damaged(library: Path, root: Path, expected: list[Answers]) -> str:
 def test_flipped_bytes_in_the_catalogue(
     indexed: Terminal, root: Path, tmp_path: Path, trials: int
 ) -> None:
-    seed = int(os.environ.get("SEEHEAR_DAMAGE_SEED", random.randrange(10**6)))  # noqa: S311
+    seed = int(os.environ.get("SEEHEAR_DAMAGE_SEED", "7"))
     dice = random.Random(seed)  # noqa: S311
     expected, _ = answers(indexed.library, root)
     outcomes = []

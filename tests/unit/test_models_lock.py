@@ -7,7 +7,7 @@ import pytest
 from engine.models import LockedFile, all_locked, locked
 from engine.models.sources import SOURCES
 
-IDS = ["minilm", "efficientnet-lite2", "soundfx", "imagenet-names"]
+IDS = ["minilm", "efficientnet-lite2", "soundfx", "imagenet-names", "starter-bridges"]
 
 
 def test_the_starter_profile_is_locked() -> None:
