@@ -1,10 +1,9 @@
 """Bridges between the spaces of encoders, by name; each is loaded when it is asked for."""
 
-from importlib import import_module
 from typing import cast
 
-from engine.errors import UsageError
 from engine.ports import Alignment
+from engine.registry import adapter
 
 _BRIDGES = {
     "efficientnet-anchored": "engine.bridges.starter:efficientnet_anchored",
@@ -18,7 +17,4 @@ _BRIDGES = {
 
 def bridge(name: str) -> Alignment:
     """The bridge of that name; its numbers are read at its first use."""
-    if name not in _BRIDGES:
-        raise UsageError(f"There is no bridge '{name}'.", hint=f"Known: {', '.join(_BRIDGES)}")
-    module, _, attribute = _BRIDGES[name].partition(":")
-    return cast("Alignment", getattr(import_module(module), attribute)())
+    return cast("Alignment", adapter(_BRIDGES, name, "bridge")())

@@ -1,10 +1,9 @@
 """Encoders by name; each is loaded when it is asked for."""
 
-from importlib import import_module
 from typing import cast
 
-from engine.errors import UsageError
 from engine.ports import Encoder
+from engine.registry import adapter
 
 _ENCODERS = {
     "minilm": "engine.encode.minilm:MiniLM",
@@ -18,8 +17,4 @@ _ENCODERS = {
 
 def encoder(name: str) -> Encoder:
     """The encoder of that name; its weights are fetched and read at its first use."""
-    if name not in _ENCODERS:
-        known = ", ".join(_ENCODERS)
-        raise UsageError(f"There is no encoder '{name}'.", hint=f"Known: {known}")
-    module, _, attribute = _ENCODERS[name].partition(":")
-    return cast("Encoder", getattr(import_module(module), attribute)())
+    return cast("Encoder", adapter(_ENCODERS, name, "encoder")())

@@ -216,4 +216,4 @@ def _refusal(head: bytes, suffix: str) -> MediaError:
         if start.startswith(b"<?xml") and mark in start:
             return MediaError(reason, name)
     reason = Reason.UNDECODABLE if suffix in MODALITY_OF_SUFFIX else Reason.UNSUPPORTED
-    return MediaError(reason, f"begins with {head[:8]!r}")
+    return MediaError(reason, "its content is of no kind that is known")

@@ -1,14 +1,13 @@
 """Vector indexes by name; each is loaded only when it is asked for."""
 
-from importlib import import_module
 from typing import Protocol, cast
 
-from engine.errors import UsageError
 from engine.ports import VectorIndex
+from engine.registry import adapter
 
 _ADAPTERS = {
-    "flat": ("engine.vectors.flat", "FlatIndex"),
-    "faiss": ("engine.vectors.faiss", "FaissIndex"),
+    "flat": "engine.vectors.flat:FlatIndex",
+    "faiss": "engine.vectors.faiss:FaissIndex",
 }
 
 
@@ -31,7 +30,4 @@ def names() -> tuple[str, ...]:
 
 def kind(name: str) -> VectorIndexKind:
     """The adapter of that name; UsageError when there is none."""
-    if name not in _ADAPTERS:
-        raise UsageError(f"There is no vector index '{name}'.", hint=f"Known: {', '.join(names())}")
-    module, attribute = _ADAPTERS[name]
-    return cast("VectorIndexKind", getattr(import_module(module), attribute))
+    return cast("VectorIndexKind", adapter(_ADAPTERS, name, "vector index"))

@@ -1,0 +1,82 @@
+"""The mathematics of the bridges, on numbers small enough to follow and on planted pairs."""
+
+import numpy as np
+import pytest
+
+from engine.align import anchored
+from engine.align.conse import ConSE
+from engine.arrays import unit_rows
+from engine.types import Vectors
+
+PAIRS, CLASSES, FEATURES, WORDS = 60, 12, 24, 16
+
+
+def normal(seed: int, *shape: int) -> Vectors:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def planted(*, shuffled: bool) -> tuple[dict[str, Vectors], Vectors, Vectors]:
+    """A bridge fitted on pairs that share a hidden cause, and its own pictures and words."""
+    cause = normal(0, PAIRS + CLASSES, 6)
+    features = unit_rows(np.abs(cause @ normal(1, 6, FEATURES)) + 0.1)
+    words = unit_rows(cause @ normal(2, 6, WORDS))
+    told = words.copy()
+    if shuffled:
+        told[CLASSES:] = told[CLASSES:][np.random.default_rng(3).permutation(PAIRS)]
+    pictures = features[CLASSES:]
+    anchors = anchored.Anchors(
+        classes=unit_rows(features[:CLASSES] - features[:CLASSES].mean(axis=0)),
+        features=pictures,
+        sources=np.zeros(PAIRS, np.int8),
+        words=told,
+        bank=unit_rows(normal(4, 300, WORDS)),
+    )
+    return anchored.fit(anchors, rank=40), pictures, words[CLASSES:]
+
+
+def found_first(fitted: dict[str, Vectors], pictures: Vectors, words: Vectors) -> float:
+    """Share of words whose own picture scores best."""
+    scores = anchored.queries(fitted, words) @ anchored.pictures(fitted, pictures).T
+    return float(np.mean(scores.argmax(axis=1) == np.arange(len(words))))
+
+
+def test_conse_mixes_classes_by_their_probability() -> None:
+    """Logits ln 3 and 0 at temperature 1 weigh the two classes 3 : 1."""
+    bridge = ConSE(np.eye(2, dtype=np.float32), temperature=1.0, top=2)
+
+    mixed = bridge.combine(np.array([[np.log(3), 0]], np.float32))
+
+    assert mixed[0].tolist() == pytest.approx([3 / 10**0.5, 1 / 10**0.5])
+
+
+def test_conse_counts_only_the_likeliest_classes() -> None:
+    bridge = ConSE(np.eye(3, dtype=np.float32), temperature=1.0, top=1)
+
+    mixed = bridge.combine(np.array([[0.0, 2.0, 1.0]], np.float32))
+
+    assert mixed[0].tolist() == pytest.approx([0, 1, 0])
+
+
+def test_a_high_temperature_makes_conse_undecided() -> None:
+    logits = np.array([[5.0, 0.0]], np.float32)
+    cold, warm = (ConSE(np.eye(2, dtype=np.float32), t, 2).combine(logits)[0] for t in (1.0, 50.0))
+
+    assert cold[1] < 0.01
+    assert warm[1] > 0.5
+
+
+def test_planted_pairs_find_each_other() -> None:
+    assert found_first(*planted(shuffled=False)) > 0.8
+
+
+def test_shuffling_one_side_ruins_the_bridge() -> None:
+    assert found_first(*planted(shuffled=True)) < 0.2
+
+
+def test_pictures_map_alike_alone_and_together() -> None:
+    fitted, pictures, _ = planted(shuffled=False)
+    together = anchored.pictures(fitted, pictures)
+    alone = np.concatenate([anchored.pictures(fitted, row[None]) for row in pictures])
+
+    assert np.abs(together - alone).max() < 1e-5
+    assert np.abs(np.linalg.norm(together, axis=1) - 1).max() < 1e-5

@@ -1,0 +1,66 @@
+"""The starter's networks say what their authors' say: checked by output, on real files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import models
+from engine.encode.efficientnet import EfficientNet
+from engine.encode.minilm import MiniLM
+from engine.encode.soundfx import BANDS, FFT, HOP, LOG_MAX, LOG_SCALE, RATE, SoundFx
+from engine.media.image import decode_image
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.mark.parametrize(
+    ("picture", "classes"),
+    [
+        ("pictures/animals/IMG_0412.jpg", {281, 282, 285}),  # tabby, tiger cat, Egyptian cat
+        ("pictures/home/coffee.png", {504, 967}),  # coffee mug, espresso
+        ("pictures/animals/panda.jpg", {388}),  # giant panda
+        ("pictures/space/IMG_3390.jpg", {657, 744, 812}),  # missile, projectile, space shuttle
+    ],
+)
+def test_the_picture_network_names_what_it_sees(picture: str, classes: set[int]) -> None:
+    """A wrong mapping of weights would name noise: chance is a few in a thousand."""
+    from safetensors.numpy import load_file
+
+    encoder = EfficientNet()
+    pixels = decode_image(SAMPLE / picture, encoder.rule).pixels
+    features = encoder.encode([encoder.prepare(pixels)])[0]
+    head = load_file(models.ready("efficientnet-lite2") / "head.safetensors")
+
+    best = np.argsort(-(13.73 * head["weight"] @ features + head["bias"]))[:5]
+    assert classes & set(best.tolist())
+
+
+def test_the_sentence_network_agrees_with_its_model_card() -> None:
+    """The card of all-MiniLM-L6-v2 gives .943 for this pair."""
+    encoder = MiniLM()
+    sentences = ("That is a happy person", "That is a very happy person")
+    rows = encoder.encode([encoder.prepare(one) for one in sentences])
+
+    assert float(rows[0] @ rows[1]) == pytest.approx(0.943, abs=0.002)
+
+
+def test_the_spectrogram_is_torchaudios() -> None:
+    """The front end is numpy; torchaudio's, with the same parameters, says the same."""
+    import torch
+    from torchaudio.transforms import MelSpectrogram
+
+    random = np.random.default_rng(0)
+    samples = random.normal(size=3 * RATE).astype(np.float32)
+    samples /= np.abs(samples).max()
+    theirs = MelSpectrogram(
+        sample_rate=RATE, n_fft=FFT, hop_length=HOP, n_mels=BANDS, pad_mode="constant"
+    )
+    theirs.mel_scale.fb /= theirs.mel_scale.fb.sum(0, keepdim=True)
+    expected = torch.log10(LOG_SCALE * theirs(torch.from_numpy(samples)) + 1).T / LOG_MAX
+
+    ours = SoundFx()._spectrogram(samples)
+    assert ours.shape == tuple(expected.shape)
+    assert np.abs(ours - expected.numpy()).max() < 1e-4
