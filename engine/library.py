@@ -3,8 +3,8 @@
 import errno
 import fcntl
 import os
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from engine.errors import (
     LibraryLockedError,
     LibraryMissingError,
     MediaError,
+    SpaceMismatchError,
     UsageError,
 )
 from engine.gallery import Gallery, GalleryKey, Opened, checked, open_gallery, publish_gallery
@@ -30,14 +31,14 @@ from engine.store.catalogue import CatalogueReader, Status
 from engine.store.connect import open_reader
 from engine.store.records import FileRecord, Found, Stamp
 from engine.store.writer import CatalogueWriter
-from engine.types import Modality, Query, SearchResult, Term, Vectors
+from engine.types import Modality, Query, SearchResult, Space, Term, Vectors
 
 _CATALOGUE = "catalogue.db"
 _SNAPSHOTS = "snapshots"
 _LOCK = "writer.lock"
 _README = """This folder is a seehear library. Do not edit the files in it.
 
-catalogue.db   what was indexed; the only file that matters
+catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
 """
 
@@ -45,6 +46,9 @@ MAX_QUERY_PIECES = 48
 """Windows or passages of a query file that are used: four minutes of sound say what it is."""
 
 MAX_HITS = 10_000
+
+_VERIFY_TRIES = 3
+"""A commit between two looks at the catalogue would pass for damage, so it is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,9 @@ class Library:
                 f"The library {folder} was made with profile '{stored}', not '{profile}'.",
                 hint="Choose another folder with --library to use another profile.",
             )
-        return cls(folder, catalogue, Profile.load(stored))
+        known = Profile.load(stored)
+        _check_spaces(catalogue.spaces(), known)
+        return cls(folder, catalogue, known)
 
     def close(self) -> None:
         """Close the catalogue; the library cannot be used afterwards."""
@@ -172,7 +178,18 @@ class Library:
         return self._catalogue.status()
 
     def verify(self) -> Verdict:
-        """Check the catalogue, every vector's checksum, and every snapshot against it."""
+        """Check the catalogue, every vector's checksum, and every snapshot against it.
+
+        LibraryLockedError when another process keeps committing meanwhile.
+        """
+        for _ in range(_VERIFY_TRIES):
+            seq = self._catalogue.seq()
+            verdict = self._verified()
+            if self._catalogue.seq() == seq:
+                return verdict
+        raise LibraryLockedError(self.path, None)
+
+    def _verified(self) -> Verdict:
         catalogue = self._catalogue
         catalogue.quick_check()
         findings = catalogue.inconsistencies()
@@ -196,7 +213,7 @@ class Library:
         if key.name not in self._galleries:
             opened = open_gallery(self._catalogue, self._snapshots, key)
             self._galleries[key.name] = opened
-            self.remarks += opened.remarks
+            self.remarks += [one for one in opened.remarks if one not in self.remarks]
         return self._galleries[key.name].gallery
 
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
@@ -233,6 +250,9 @@ class Library:
                     writer.adopt_space(encoder.space)
                 yield writer
             finally:
+                # Our own reader stays open, so SQLite does not fold the log in by itself.
+                with suppress(EngineError):
+                    writer.checkpoint()
                 writer.close()
 
     def publish(self, writer: CatalogueWriter) -> int:
@@ -321,6 +341,15 @@ def _naming(path: Path) -> Iterator[None]:
             f"{path} cannot be searched with ({error.sentence}).",
             hint="Give a picture, a sound or a text that opens elsewhere.",
         ) from error
+
+
+def _check_spaces(stored: Mapping[str, Space], profile: Profile) -> None:
+    """Raise SpaceMismatchError when an encoder is no longer the one that made the vectors."""
+    for encoder in profile.encoders:
+        space = encoder.space
+        if stored.get(space.name, space) != space:
+            made = stored[space.name].fingerprint
+            raise SpaceMismatchError(space.name, made, space.fingerprint)
 
 
 def query_of(modality: Modality, file: Path) -> Query:

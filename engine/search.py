@@ -40,6 +40,9 @@ _FIRST_DEPTH = 8
 _MAX_DEPTH = 65_536
 """Segments looked at when folders or captions leave few files among the best."""
 
+_CAPTION_DEPTH = 2_000
+"""Texts looked at for captions alone: one further down would not lift its media anyway."""
+
 _SNIPPET = 160
 """Characters of a passage that a hit shows."""
 
@@ -145,7 +148,9 @@ class Searcher:
         self, gallery: Gallery, vector: Vectors, source: Source, scope: Scope, k: int
     ) -> Leg:
         """Look deeper until k contents are found or everything was looked at."""
-        depth = min(k * _FIRST_DEPTH, len(gallery))
+        captions = source.gallery == Modality.TEXT and Modality.TEXT not in scope.wanted
+        deepest = min(len(gallery), _CAPTION_DEPTH if captions else _MAX_DEPTH)
+        depth = min(k * _FIRST_DEPTH, deepest)
         while True:
             with self._timed("search"):
                 ids, scores = gallery.search(vector, depth)
@@ -154,9 +159,9 @@ class Searcher:
                     ids, scores, self._shelves.resolve(ids.tolist()), scope, source
                 )
             contents = {found.content_id for found in leg.best.values()}
-            if len(contents) >= k or depth >= min(len(gallery), _MAX_DEPTH):
+            if len(contents) >= k or depth >= deepest:
                 return leg
-            depth = min(depth * 8, len(gallery))
+            depth = min(depth * 8, deepest)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine import models
 from engine.errors import MediaError, UsageError
-from engine.library import Library
+from engine.library import Library, stamp_of
 from engine.store.records import ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
 from engine.types import Vectors
@@ -38,6 +38,8 @@ ENCODE_AT_ONCE = 16
 
 LOOK_AHEAD = 8
 """Files being read or waiting to be encoded, for each worker."""
+
+_CHANGED = MediaError("unstable", "it changed while it was read")
 
 T = TypeVar("T")
 
@@ -226,7 +228,9 @@ class _Run:
     def _commit(self) -> None:
         """Encode what waits and commit it; only then is it acknowledged."""
         contents, files = [], []
-        for (file, new), result in zip(self.group, _embed([n for _, n in self.group]), strict=True):
+        embedded = _embed([new for _, new in self.group])
+        for (file, new), record in zip(self.group, embedded, strict=True):
+            result = record if stamp_of(file.absolute) == file.stamp else _CHANGED
             if isinstance(result, MediaError):
                 self._fail(file, result.sentence, new.digest)
                 continue

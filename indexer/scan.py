@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,12 +55,21 @@ def scan(root: Path, below: Path) -> Scan:
     found = Scan()
     if below.is_dir():
         for entry in _walk(below, found):
-            with suppress(FileNotFoundError):  # it went since the folder was listed
-                _sort_in(entry.path, entry.stat(follow_symlinks=False), root, found)
+            _look_at(entry.path, root, found)
     else:
-        _sort_in(str(below), below.lstat(), root, found)
+        _look_at(str(below), root, found)
     found.files.sort(key=lambda one: one.path)
     return found
+
+
+def _look_at(path: str, root: Path, found: Scan) -> None:
+    """Sort one path in; a folder may be listed and yet be closed, so this may fail for each."""
+    try:
+        _sort_in(path, os.lstat(path), root, found)
+    except FileNotFoundError:
+        return  # it went since the folder was listed
+    except OSError as error:
+        found.unreadable.append((Path(path), error.strerror or "unreadable"))
 
 
 def _walk(folder: Path, found: Scan) -> Iterator["os.DirEntry[str]"]:
@@ -77,12 +85,26 @@ def _walk(folder: Path, found: Scan) -> Iterator["os.DirEntry[str]"]:
         if {entry.name for entry in listed} >= LIBRARY_MARKS:
             continue
         for entry in listed:
-            if entry.name.startswith(".") or entry.is_symlink():
+            if entry.name.startswith(".") or _is_link(entry):
                 continue
-            if not entry.is_dir(follow_symlinks=False):
+            if not _is_folder(entry):
                 yield entry
             elif entry.name not in IGNORED_FOLDERS:
                 waiting.append(entry.path)
+
+
+def _is_link(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_symlink()
+    except OSError:
+        return False
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _sort_in(path: str, status: os.stat_result, root: Path, found: Scan) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -12,6 +12,7 @@ from PIL import Image
 from terminal import Terminal, as_nobody
 
 from engine.library import Library
+from indexer.scan import scan
 from making import caption, picture, tone
 
 GOOD = ("fine.png", "fine.txt", "fine.wav", "really-a-png.jpg", "really-a-wav.mp3", "zz.png")
@@ -213,3 +214,23 @@ def test_broken_files_one_by_one(seehear: Terminal, root: Path) -> None:
         assert ended.out == ""
     for name in ("pipe.png", "page.jpg"):
         assert seehear.index(root / name, code=3)["encoded"] == 0
+
+
+def test_a_folder_that_may_be_listed_but_not_entered(seehear: Terminal) -> None:
+    """Its files cannot even be looked at; each is one line, and the neighbours are indexed."""
+    root = seehear.folder / "listed"
+    (root / "closed").mkdir(parents=True)
+    picture(root / "open.png", seed=1)
+    picture(root / "closed" / "inside.png", seed=2)
+
+    def denied(path: str, *, real: Callable[..., os.stat_result] = os.lstat) -> os.stat_result:
+        if str(path).endswith("inside.png"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("indexer.scan.os.lstat", denied)
+        found = scan(root, root)
+
+    assert [one.path for one in found.files] == [b"open.png"]
+    assert found.unreadable == [(root / "closed" / "inside.png", "Permission denied")]
