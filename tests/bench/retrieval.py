@@ -46,14 +46,24 @@ def ranks(
     return np.array(found, dtype=np.float64)
 
 
-def report(name: str, found: Ranks, gallery: int) -> None:
+def chance(k: int, gallery: int, relevant: Sequence[set[int]]) -> float:
+    """Mean probability that k files drawn at random hold a relevant one."""
+    missed = [
+        np.prod([max(gallery - len(right) - n, 0) / (gallery - n) for n in range(k)])
+        for right in relevant
+    ]
+    return float(1 - np.mean(missed))
+
+
+def report(name: str, found: Ranks, gallery: int, relevant: Sequence[set[int]]) -> None:
     """One line: recall with a 95 % bootstrap interval, chance, MRR, median rank."""
     draws = np.random.default_rng(0).integers(0, len(found), (RESAMPLES, len(found)))
     parts = []
     for k in (1, 10):
         hit = (found <= k).astype(np.float64)
+        by_chance = chance(k, gallery, relevant)
         low, high = np.percentile(hit[draws].mean(axis=1), [2.5, 97.5])
-        parts.append(f"R@{k} {hit.mean():.3f} [{low:.3f}, {high:.3f}] chance {k / gallery:.3f}")
+        parts.append(f"R@{k} {hit.mean():.3f} [{low:.3f}, {high:.3f}] chance {by_chance:.3f}")
     mrr, median = (1 / found).mean(), np.median(found)
     print(f"{name:44} {'  '.join(parts)}  MRR {mrr:.3f}  median {median:.0f}", flush=True)
 
@@ -79,21 +89,22 @@ def _measure(
     words = [Query(one) for one in pictures]
     for name, right in (("same caption counts", alike), ("own picture only", own)):
         found = ranks(library, folders["image"], words, right, "image")
-        report(f"caption -> picture, {name}", found, len(pictures))
+        report(f"caption -> picture, {name}", found, len(pictures), right)
     shuffled = np.random.default_rng(1).permutation(len(pictures))
     wrong = [alike[n] for n in shuffled]
     found = ranks(library, folders["image"], words, wrong, "image")
-    report("caption -> picture, answers shuffled", found, len(pictures))
+    report("caption -> picture, answers shuffled", found, len(pictures), wrong)
     heard = [{n for n, other in enumerate(sounds) if other == one} for one in sounds]
     found = ranks(library, folders["audio"], [Query(c) for c in sounds], heard, "audio")
-    report("caption -> sound, same caption counts", found, len(sounds))
+    report("caption -> sound, same caption counts", found, len(sounds), heard)
     seen = [
         (n, {s for s, other in enumerate(sounds) if other == one}) for n, one in enumerate(pictures)
     ]
     seen = [(n, right) for n, right in seen if right]
     asked = [Query(image=folders["image"] / f"{n:04}.png") for n, _ in seen]
-    found = ranks(library, folders["audio"], asked, [right for _, right in seen], "audio")
-    report("picture -> sound, same caption counts", found, len(sounds))
+    right_sounds = [right for _, right in seen]
+    found = ranks(library, folders["audio"], asked, right_sounds, "audio")
+    report("picture -> sound, same caption counts", found, len(sounds), right_sounds)
 
 
 if __name__ == "__main__":
