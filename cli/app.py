@@ -20,8 +20,11 @@ _COMMANDS = (
     ("verify", ()),
     ("rebuild", ()),
     ("forget", ("remove",)),
+    ("profiles", ()),
     ("doctor", ()),
 )
+
+_GROUPS = ("profile", "models")
 
 EPILOG = (
     "Exit codes: 0 ok, 1 nothing found, 2 wrong usage, 3 finished but some files were skipped, "
@@ -45,6 +48,8 @@ def _register() -> None:
         app.command(name)(command)
         for alias in aliases:
             app.command(alias, hidden=True)(command)
+    for name in _GROUPS:
+        app.add_typer(import_module(f"cli.commands.{name}").app, name=name)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  (typer calls it with the flag)

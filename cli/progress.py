@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -45,6 +47,13 @@ class Bar:
         trace: TracebackType | None,
     ) -> None:
         self._bars.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No bar is drawn while somebody is asked; progress is still told."""
+        self._bars.stop()
+        yield
+        self._bars.start()
 
     def weights(self, now: WeightsProgress) -> None:
         """Show one step of making a model ready."""

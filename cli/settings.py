@@ -10,17 +10,24 @@ LOCAL_LIBRARY = ".seehear"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the library is, and how it is made when it is not there yet."""
+    """Where the library is, and how it is made when it is not there yet.
+
+    Attributes:
+        library: its folder.
+        profile: named for this command; another than the library's own is an error.
+        preferred: for new libraries, by the environment.
+    """
 
     library: Path
     profile: str | None = None
+    preferred: str | None = None
 
 
 def read_settings(library: Path | None = None, profile: str | None = None) -> Settings:
     """The flag goes before the environment, the environment before what is found, then XDG."""
     named = library or os.environ.get("SEEHEAR_LIBRARY")
     place = Path(named).expanduser() if named else _found_above() or _default()
-    return Settings(place, profile or os.environ.get("SEEHEAR_PROFILE") or None)
+    return Settings(place, profile or None, os.environ.get("SEEHEAR_PROFILE") or None)
 
 
 def _found_above() -> Path | None:

@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from engine.library import Library
 
 
-def open_library(settings: Settings, *, create: bool = False) -> "Library":
+def open_library(
+    settings: Settings, *, create: bool = False, any_encoders: bool = False
+) -> "Library":
     """Open the library that the settings name."""
     from engine.library import Library
 
-    return Library.open(settings.library, create=create, profile=settings.profile)
+    return Library.open(
+        settings.library, create=create, profile=settings.profile, any_encoders=any_encoders
+    )
 
 
 def files_among(terms: list[str]) -> tuple[list[str], list[Path]]:

@@ -102,11 +102,12 @@ class DiskFullError(EngineError):
 class SpaceMismatchError(EngineError):
     """Vectors of two encoders that cannot be compared would have been mixed."""
 
-    def __init__(self, name: str, stored: str, offered: str) -> None:
+    def __init__(self, name: str, stored: str, offered: str, profile: str) -> None:
         super().__init__(
-            f"The library's space '{name}' was made by encoder {stored[:12]}, "
-            f"but this profile has encoder {offered[:12]}.",
-            hint="Use the seehear version that made the library, or index into a new one.",
+            f"The library's vectors of '{name}' were made by encoder {stored[:12]}, "
+            f"but here it is {offered[:12]}: weights or preparation have changed, "
+            "and the two cannot be compared.",
+            hint=f"Encode the library anew with: seehear profile use {profile}",
         )
 
 

@@ -50,7 +50,10 @@ class GalleryKey:
     @property
     def name(self) -> str:
         """Short and stable, for example ``minilm-image``."""
-        return f"{self.space.name}-{self.modality}"
+        name = f"{self.space.name}-{self.modality}"
+        # The pictures and the sound of a video may both be carried into one space.
+        twofold = self.modality is Modality.VIDEO and self.bridge is not None
+        return f"{name}-{self.native.name}" if twofold else name
 
     @property
     def fingerprint(self) -> str:
@@ -83,14 +86,15 @@ class Gallery:
         centre = _centre(key, rows)
         base = index(key.space.dim)
         for block in blocks(len(rows)):
-            rows[block] = _centred(rows[block], centre)
+            rows[block] = _centred(key, rows[block], centre)
             base.add(native.ids[block], rows[block])
         return cls(key, base, centre, Moments.of(rows))
 
     def extend(self, native: Embeddings) -> None:
         """Add vectors committed after the base was built."""
         if len(native):
-            self._delta.add(native.ids, _centred(_carried(self.key, native.vectors), self._centre))
+            rows = _centred(self.key, _carried(self.key, native.vectors), self._centre)
+            self._delta.add(native.ids, rows)
 
     def hide(self, gone: Ids) -> None:
         """Leave out vectors that were removed after the base was built; others are no matter."""
@@ -127,6 +131,11 @@ class Gallery:
         moments = Moments(int(arrays["count"][0]), arrays["mean"], arrays["covariance"])
         base = index.load(arrays["index"].data)
         return cls(key, base, arrays["centre"], moments)
+
+    @property
+    def centre(self) -> tuple[int, Vectors]:
+        """How many rows the snapshot has, and their mean (dim,)."""
+        return self._moments.count, self._moments.mean
 
     @property
     def ids(self) -> Ids:
@@ -213,8 +222,8 @@ def _centre(key: GalleryKey, rows: Vectors) -> Vectors:
     return np.asarray(total / (len(rows) + weight), dtype=np.float32)
 
 
-def _centred(rows: Vectors, centre: Vectors) -> Vectors:
-    return unit_rows(rows - centre) if centre.any() else rows
+def _centred(key: GalleryKey, rows: Vectors, centre: Vectors) -> Vectors:
+    return rows if key.bridge is None else unit_rows(rows - centre)
 
 
 def checked(opened: Opened, living: Ids) -> list[str]:

@@ -42,6 +42,13 @@ catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all tha
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
 """
 
+MOVING = "moving"
+"""The setting that holds how far a move to another profile is (indexer.switch)."""
+
+_UNFINISHED = (
+    "a change of profile was interrupted; it goes on with the same `seehear profile use NAME`"
+)
+
 MAX_QUERY_PIECES = 48
 """Windows or passages of a query file that are used: four minutes of sound say what it is."""
 
@@ -74,10 +81,17 @@ class Library:
         self._catalogue = catalogue
         self._galleries: dict[str, Opened] = {}
         self._version = -1
+        if catalogue.setting(MOVING):
+            self.remarks.append(_UNFINISHED)
 
     @classmethod
     def open(
-        cls, path: str | Path, *, create: bool = False, profile: str | None = None
+        cls,
+        path: str | Path,
+        *,
+        create: bool = False,
+        profile: str | None = None,
+        any_encoders: bool = False,
     ) -> "Library":
         """Open the library in a folder.
 
@@ -85,6 +99,8 @@ class Library:
             path: the folder of the library; `~` is the home folder.
             create: make it when it is not there.
             profile: of a new library; an old one keeps its own.
+            any_encoders: open it even when its vectors are of encoders that changed since; it
+                cannot be searched then, but moved (indexer.switch).
 
         Raises:
             LibraryMissingError: there is none and `create` is false.
@@ -104,10 +120,11 @@ class Library:
             catalogue.close()
             raise UsageError(
                 f"The library {folder} was made with profile '{stored}', not '{profile}'.",
-                hint="Choose another folder with --library to use another profile.",
+                hint=f"To change it: seehear profile use {profile}",
             )
         known = Profile.load(stored)
-        _check_spaces(catalogue.spaces(), known)
+        if not any_encoders:
+            _check_spaces(catalogue.spaces(), known)
         return cls(folder, catalogue, known)
 
     def close(self) -> None:
@@ -209,12 +226,19 @@ class Library:
         version = self._catalogue.data_version()
         if version != self._version:
             self._galleries.clear()
+            self._follow()
             self._version = version
         if key.name not in self._galleries:
             opened = open_gallery(self._catalogue, self._snapshots, key)
             self._galleries[key.name] = opened
             self.remarks += [one for one in opened.remarks if one not in self.remarks]
         return self._galleries[key.name].gallery
+
+    def _follow(self) -> None:
+        """Use the profile that another process may have moved the library to."""
+        name = self._catalogue.setting("profile") or DEFAULT
+        if name != self.profile.name:
+            self.profile = Profile.load(name)
 
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
         """Where vectors lead."""
@@ -240,14 +264,18 @@ class Library:
     # --- writing -----------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self) -> Iterator[CatalogueWriter]:
-        """The catalogue for writing; LibraryLockedError while another process writes."""
+    def writing(self, *, adopt: bool = True) -> Iterator[CatalogueWriter]:
+        """The catalogue for writing; LibraryLockedError while another process writes.
+
+        Args:
+            adopt: make the profile's spaces known.
+        """
         with _locked(self.path):
             writer = CatalogueWriter.open(self.path / _CATALOGUE)
             try:
                 snapshots.sweep(self._snapshots, (r.name for r in writer.snapshots()))
-                for encoder in self.profile.encoders:
-                    writer.adopt_space(encoder.space)
+                for space in self.profile.spaces.values() if adopt else ():
+                    writer.adopt_space(space)
                 yield writer
             finally:
                 # Our own reader stays open, so SQLite does not fold the log in by itself.
@@ -255,9 +283,9 @@ class Library:
                     writer.checkpoint()
                 writer.close()
 
-    def publish(self, writer: CatalogueWriter) -> int:
+    def publish(self, writer: CatalogueWriter, profile: Profile | None = None) -> int:
         """Write fresh snapshots where they are behind; returns how many were written."""
-        keys = self.profile.galleries
+        keys = (profile or self.profile).galleries
         return sum(publish_gallery(writer, self._snapshots, key) for key in keys)
 
     def rebuild(self) -> int:
@@ -294,7 +322,7 @@ class Library:
 
     def _wanted(self, modalities: Collection[str] | None) -> frozenset[Modality]:
         if modalities is None:
-            return frozenset(e.modality for e in self.profile.encoders)
+            return self.profile.modalities
         if isinstance(modalities, str):
             modalities = {modalities}
         try:
@@ -307,15 +335,10 @@ class Library:
         """What a file is, and the content it has in the catalogue if it is indexed."""
         modality = modality_of(file)
         record = self._catalogue.file_at(file)
-        if record is None or record.digest is None:
-            return modality, frozenset()
-        encoder = self.profile.encoder_for(modality)
-        if encoder is None:
-            return modality, frozenset()
-        ids = self._catalogue.vectors_of(record.digest, encoder.space).ids[:1]
-        return modality, frozenset(
-            f.content_id for f in self.resolve(ids.tolist()) if not f.caption
-        )
+        own = None
+        if record is not None and record.digest is not None:
+            own = self._catalogue.content_at(record.digest)
+        return modality, frozenset() if own is None else frozenset({own})
 
 
 def modality_of(path: Path) -> Modality:
@@ -345,11 +368,10 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _check_spaces(stored: Mapping[str, Space], profile: Profile) -> None:
     """Raise SpaceMismatchError when an encoder is no longer the one that made the vectors."""
-    for encoder in profile.encoders:
-        space = encoder.space
+    for space in profile.spaces.values():
         if stored.get(space.name, space) != space:
             made = stored[space.name].fingerprint
-            raise SpaceMismatchError(space.name, made, space.fingerprint)
+            raise SpaceMismatchError(space.name, made, space.fingerprint, profile.name)
 
 
 def query_of(modality: Modality, file: Path) -> Query:
@@ -362,7 +384,7 @@ def query_of(modality: Modality, file: Path) -> Query:
         case Modality.TEXT:
             return Query(text_file=file)
         case Modality.VIDEO:
-            raise MediaError("unsupported", "videos cannot be searched with yet")
+            return Query(video=file)
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -377,7 +399,7 @@ def stamp_of(path: Path) -> Stamp | None:
 def _encode_file(path: Path, encoder: Encoder) -> Vectors:
     resolved = _resolved(path)
     kind = probe(resolved)
-    if kind.modality is not encoder.modality:
+    if kind.modality not in {encoder.modality, Modality.VIDEO}:
         raise UsageError(f"{path} is {kind.modality}, not {encoder.modality}.")
     prepared = []
     for piece in pieces(resolved, kind.format, encoder.rule):

@@ -1,6 +1,6 @@
 """The roles that adapters play, each with the laws that tests/contract checks on every adapter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,7 +70,12 @@ class Encoder(Protocol):
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Ids in models.lock of the weights it needs; empty for none."""
+        """Ids of the models whose weights it needs; empty for none."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many inputs to give to one call of `encode`, at best."""
         ...
 
     def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (each adapter's own input)
@@ -86,7 +91,8 @@ class Alignment(Protocol):
     """A fitted map from one space into another; a value, never half-fitted.
 
     Laws:
-        rows come out with unit length; a row maps alike alone and in a batch.
+        rows come out finite, and their direction is what counts once the mean of all that arrives
+        is taken away; a row maps alike alone and in a batch.
     """
 
     @property
@@ -126,11 +132,22 @@ class Alignment(Protocol):
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Ids in models.lock of what it is read from; empty for none."""
+        """Ids of the models that it is read from or fitted with; empty for none."""
+        ...
+
+    def prepare(self, saw: Callable[[int, int], None]) -> None:
+        """Have the numbers at hand; a first fit may take minutes and says how many of how many."""
+        ...
+
+    def arrival(self, count: int, mean: Vectors | None) -> Vectors:
+        """Where `count` rows with this mean (source.dim,) arrive on average, (target.dim,).
+
+        The fewer rows, the nearer to `prior_mean`; None stands for no rows.
+        """
         ...
 
     def apply(self, vectors: Vectors) -> Vectors:
-        """Map rows (n, source.dim) to unit rows (n, target.dim)."""
+        """Map unit rows (n, source.dim) to rows (n, target.dim)."""
         ...
 
 

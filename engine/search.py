@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from engine.arrays import top_k, unit_rows
-from engine.errors import NoRouteError
+from engine.errors import NoRouteError, UsageError
 from engine.fuse import comb_max, comb_sum
 from engine.gallery import Gallery, GalleryKey
 from engine.ports import Encoder
@@ -84,6 +85,10 @@ class Scope:
         return not self.under or any(path_of(found).is_relative_to(u) for u in self.under)
 
 
+Embedded = Callable[[str], Vectors]
+"""The rows of a term (n, dim) in the space of that name; n is 0 for a part that it lacks."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Leg:
     """One ranking of files, with the best segment of each."""
@@ -115,34 +120,71 @@ class Searcher:
 
     def _legs(self, term: Term, scope: Scope, k: int) -> list[Leg]:
         """One leg for each wanted modality, and one over texts for media found by caption."""
-        routes = {modality: self._route(term, modality) for modality in sorted(scope.wanted)}
-        found = {m: r for m, r in routes.items() if r is not None}
+        routes = [way for one in sorted(scope.wanted) for way in self._routes(term, one)]
+        if not routes:
+            raise NoRouteError(term.modality, " or ".join(sorted(scope.wanted)), self._profile.name)
+        if Modality.TEXT not in scope.wanted:
+            routes += self._routes(term, Modality.TEXT)
+        with self._embedding(term, routes) as embedded:
+            legs = [self._leg(term, route, scope, k, embedded) for route in routes]
+        found = [leg for leg in legs if leg is not None]
         if not found:
-            raise NoRouteError(term.modality, " or ".join(routes), self._profile.name)
-        captions = self._route(term, Modality.TEXT)
-        if captions is not None:
-            found.setdefault(Modality.TEXT, captions)
-        embedded: dict[str, Vectors] = {}
-        return [self._leg(term, route, scope, k, embedded) for route in found.values()]
+            raise UsageError(
+                f"{term} has nothing in it that could be searched with.",
+                hint="Give a picture, a sound, a video or a text that opens elsewhere.",
+            )
+        return found
 
-    def _route(self, term: Term, wanted: Modality) -> Route | None:
+    def _routes(self, term: Term, wanted: Modality) -> tuple[Route, ...]:
         try:
-            return self._profile.route(term.modality, wanted)
+            return self._profile.routes(term.modality, wanted)
         except NoRouteError:
-            return None
+            return ()
+
+    @contextmanager
+    def _embedding(self, term: Term, routes: Sequence[Route]) -> Iterator[Embedded]:
+        """The rows of a term in each space that it is needed in.
+
+        Words are encoded in a thread: reading the network lets the galleries be read meanwhile.
+        """
+        encoders = {route.encoder.space.name: route.encoder for route in routes}
+        if isinstance(term.payload, Path):
+            yield cache(lambda name: self._embed(term, encoders[name]))
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="encode") as pool:
+            begun = {name: pool.submit(self._embed, term, one) for name, one in encoders.items()}
+            yield lambda name: begun[name].result()
+
+    def _embed(self, term: Term, encoder: Encoder) -> Vectors:
+        with self._timed("encode"):
+            return self._shelves.embed(term, encoder)
 
     def _leg(
-        self, term: Term, route: Route, scope: Scope, k: int, embedded: dict[str, Vectors]
-    ) -> Leg:
-        name = route.encoder.space.name
-        if name not in embedded:
-            with self._timed("encode"):
-                embedded[name] = self._shelves.embed(term, route.encoder)
+        self, term: Term, route: Route, scope: Scope, k: int, embedded: Embedded
+    ) -> Leg | None:
+        """None when the term has no such part, as a video without sound."""
         with self._timed("open"):
             gallery = self._shelves.gallery(route.gallery)
-        vector = query_vector(route, embedded[name])
+            centre = self._centre(route)
+        rows = embedded(route.encoder.space.name)
+        if not len(rows):
+            return None
+        vector = query_vector(route, rows, centre)
         source = Source(str(term), route.gallery.space.name, route.gallery.modality.value)
         return self._files(gallery, vector, source, scope, k)
+
+    def _centre(self, route: Route) -> Vectors | None:
+        """What all queries of this kind share where they arrive; None where no bridge is crossed.
+
+        Each modality lies around a mean of its own, so that of the library's files is taken.
+        """
+        if route.bridge is None:
+            return None if route.gallery.bridge is None else route.gallery.bridge.query_mean
+        space, modality = route.encoder.space, route.encoder.modality
+        own = GalleryKey(modality, space, space)
+        known = any(key.name == own.name for key in self._profile.galleries)
+        count, mean = self._shelves.gallery(own).centre if known else (0, None)
+        return route.bridge.arrival(count, mean)
 
     def _files(
         self, gallery: Gallery, vector: Vectors, source: Source, scope: Scope, k: int
@@ -179,16 +221,16 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def query_vector(route: Route, rows: Vectors) -> Vectors:
+def query_vector(route: Route, rows: Vectors, centre: Vectors | None) -> Vectors:
     """One vector (dim,) in the gallery's space for the rows of a term: their mean direction.
 
     Where a bridge was crossed, by the query or by the gallery, the mean of what arrives there is
     taken away on both sides, or one direction that all share would outweigh what is asked.
     """
     if route.bridge is not None:
-        rows = route.bridge.apply(rows) - route.bridge.prior_mean
-    elif route.gallery.bridge is not None:
-        rows = rows - route.gallery.bridge.query_mean
+        rows = route.bridge.apply(rows)
+    if centre is not None:
+        rows = rows - centre
     return np.asarray(unit_rows(rows.mean(axis=0, keepdims=True))[0])
 
 

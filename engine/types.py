@@ -142,7 +142,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for: words, a picture, a sound, or several of these at once.
+    """What to look for: words, a picture, a sound, a video, or several of these at once.
 
     Example:
         >>> Query("a dog on a beach").terms[0].modality
@@ -153,6 +153,7 @@ class Query:
     image: str | Path | None = None
     audio: str | Path | None = None
     text_file: str | Path | None = None
+    video: str | Path | None = None
 
     def __post_init__(self) -> None:
         if not self.terms:
@@ -164,6 +165,7 @@ class Query:
         files = (
             (Modality.IMAGE, self.image),
             (Modality.AUDIO, self.audio),
+            (Modality.VIDEO, self.video),
             (Modality.TEXT, self.text_file),
         )
         words = (self.text or "").strip()

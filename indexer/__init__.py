@@ -2,5 +2,6 @@
 
 from indexer.pipeline import index
 from indexer.report import IndexReport, Progress, Skip
+from indexer.switch import MoveReport, move
 
-__all__ = ["IndexReport", "Progress", "Skip", "index"]
+__all__ = ["IndexReport", "MoveReport", "Progress", "Skip", "index", "move"]

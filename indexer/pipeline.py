@@ -7,20 +7,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
-
-import numpy as np
 
 from engine import models
 from engine.errors import MediaError, UsageError
 from engine.library import Library, stamp_of
 from engine.store.records import ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
-from engine.types import Vectors
+from indexer.embed import embed
 from indexer.plan import Plan, plan
-from indexer.read import Failed, Known, New, Prepared, Reader, Reading
+from indexer.read import Failed, Known, New, Reader, Reading
 from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
 from indexer.scan import FoundFile, Scan, scan
 
@@ -33,15 +29,10 @@ BATCH_PIECES = 256
 BATCH_SECONDS = 2.0
 """How long work may wait for its commit."""
 
-ENCODE_AT_ONCE = 16
-"""Model inputs in one call."""
-
 LOOK_AHEAD = 8
 """Files being read or waiting to be encoded, for each worker."""
 
 _CHANGED = MediaError("unstable", "it changed while it was read")
-
-T = TypeVar("T")
 
 
 def index(
@@ -152,8 +143,7 @@ def _path_of(row: FileRecord) -> Path:
 def _get_ready(library: Library, todo: Plan, watcher: models.Watcher) -> None:
     """Fetch and build weights before any file waits for them, in this thread, so it is seen."""
     if todo.work:
-        for model in library.profile.weights:
-            models.ready(model, progress=watcher)
+        library.profile.prepare(watcher)
 
 
 @dataclass(slots=True)
@@ -221,14 +211,14 @@ class _Run:
             self.failed_digests[digest] = reason
 
     def _is_due(self) -> bool:
-        pieces = sum(len(new.head) for _, new in self.group)
+        pieces = sum(len(one.head) for _, new in self.group for one in new.strands)
         full = len(self.group) + len(self.failed) >= BATCH_FILES or pieces >= BATCH_PIECES
         return full or time.monotonic() - self.since > BATCH_SECONDS
 
     def _commit(self) -> None:
         """Encode what waits and commit it; only then is it acknowledged."""
         contents, files = [], []
-        embedded = _embed([new for _, new in self.group])
+        embedded = embed([new for _, new in self.group])
         for (file, new), record in zip(self.group, embedded, strict=True):
             result = record if stamp_of(file.absolute) == file.stamp else _CHANGED
             if isinstance(result, MediaError):
@@ -339,41 +329,3 @@ def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _embed(group: Sequence[New]) -> list[ContentRecord | MediaError]:
-    """Encode new contents, batched over files for each encoder; a broken one becomes its error."""
-    rows: list[list[Vectors]] = [[] for _ in group]
-    for encoder in {id(new.encoder): new.encoder for new in group}.values():
-        heads = [(i, p) for i, new in enumerate(group) if new.encoder is encoder for p in new.head]
-        for part in _parts(iter(heads)):
-            for (i, _), row in zip(part, encoder.encode([p.input for _, p in part]), strict=True):
-                rows[i].append(row)
-    return [_finish(new, done) for new, done in zip(group, rows, strict=True)]
-
-
-def _finish(new: New, rows: list[Vectors]) -> ContentRecord | MediaError:
-    """Encode what is left of a long recording, a few windows at a time, and make the record."""
-    prepared: list[Prepared] = list(new.head)
-    try:
-        for part in _parts(new.rest):
-            rows.extend(new.encoder.encode([p.input for p in part]))
-            prepared.extend(Prepared(p.segment, None, p.facts) for p in part)
-    except MediaError as error:
-        return error
-    if not rows:
-        return MediaError("blank", "there is nothing in it to encode")
-    return ContentRecord(
-        digest=new.digest,
-        modality=new.modality,
-        format=new.format,
-        info=dict(fact for p in prepared for fact in p.facts),
-        segments=tuple(p.segment for p in prepared),
-        space=new.encoder.space,
-        vectors=np.stack(rows),
-    )
-
-
-def _parts(stream: Iterator[T]) -> Iterator[list[T]]:
-    while part := list(islice(stream, ENCODE_AT_ONCE)):
-        yield part

@@ -1,32 +1,44 @@
 """One file, read ahead of its turn in a worker thread: digest, kind, and prepared pieces."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from engine.errors import MediaError
 from engine.library import stamp_of
 from engine.media.pieces import Piece, pieces
-from engine.media.probe import digest, probe
+from engine.media.probe import Probe, digest, probe
 from engine.ports import Encoder
-from engine.profile import Profile
+from engine.profile import Profile, Track
 from engine.store.records import SegmentRecord
 from engine.types import Modality
 from indexer.scan import FoundFile
 
-READ_AHEAD = 64
-"""Pieces of one file that are prepared ahead; the rest of a long recording follows in its turn."""
+READ_AHEAD = {Modality.VIDEO: 12}
+"""Pieces of a track that are prepared ahead; the rest of a long recording follows in its turn."""
+
+READ_AHEAD_ELSE = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """Model input with the segment it becomes."""
+    """A segment with model input for each encoder of its track."""
 
     segment: SegmentRecord
-    input: Any
+    inputs: tuple[Any, ...]
     facts: tuple[tuple[str, int | bool], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strand:
+    """What one track makes of a file; no rest where the head is all."""
+
+    encoders: tuple[Encoder, ...]
+    head: tuple[Prepared, ...]
+    rest: Iterator[Prepared] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,9 +48,7 @@ class New:
     digest: bytes
     modality: Modality
     format: str
-    encoder: Encoder
-    head: tuple[Prepared, ...]
-    rest: Iterator[Prepared]
+    strands: tuple[Strand, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,17 +86,16 @@ class Reader:
             found = digest(path)
             if not self._claim(found):
                 return Known(found)
-            encoder = self.profile.encoder_for(kind.modality)
-            if encoder is None:
+            tracks = self.profile.tracks(kind.modality)
+            if not tracks:
                 why = f"unsupported: profile {self.profile.name} has no {kind.modality}"
                 return Failed(why, found)
-            ahead = _prepare(pieces(path, kind.format, encoder.rule), encoder)
-            head = tuple(islice(ahead, READ_AHEAD))
+            strands = strands_of(path, kind, tracks)
         except MediaError as error:
             return Failed(error.sentence, found)
         if stamp_of(path) != file.stamp:
             return Failed("unstable: it changed while it was read")
-        return New(found, kind.modality, kind.format, encoder, head, ahead)
+        return New(found, kind.modality, kind.format, strands)
 
     def _claim(self, found: bytes) -> bool:
         """Whether this thread is the first to bring these bytes."""
@@ -97,7 +106,31 @@ class Reader:
             return True
 
 
-def _prepare(stream: Iterator[Piece], encoder: Encoder) -> Iterator[Prepared]:
+def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand, ...]:
+    """Begin to read a file for each track; MediaError when no track can be read.
+
+    A video whose pictures cannot be decoded may still be heard, and the reverse.
+    """
+    strands, failures = [], []
+    for track in tracks:
+        try:
+            strands.append(_strand(path, kind, track))
+        except MediaError as error:
+            failures.append(error)
+    if failures and not any(strand.head for strand in strands):
+        raise failures[0]
+    return tuple(strands)
+
+
+def _strand(path: Path, kind: Probe, track: Track) -> Strand:
+    stream = _prepare(pieces(path, kind.format, track.rule), track.encoders)
+    most = READ_AHEAD.get(kind.modality, READ_AHEAD_ELSE)
+    head = tuple(islice(stream, most))
+    return Strand(track.encoders, head, stream if len(head) == most else None)
+
+
+def _prepare(stream: Iterator[Piece], encoders: Sequence[Encoder]) -> Iterator[Prepared]:
     for piece in stream:
         segment = SegmentRecord(piece.span, piece.words)
-        yield Prepared(segment, encoder.prepare(piece.payload), piece.facts)
+        inputs = tuple(encoder.prepare(piece.payload) for encoder in encoders)
+        yield Prepared(segment, inputs, piece.facts)

@@ -1,7 +1,7 @@
 """Small media files, catalogue rows and a bridge, made where a test needs them."""
 
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from engine.arrays import unit_rows
-from engine.store.records import ContentRecord, FileRecord, SegmentRecord, Stamp, State
+from engine.ports import Encoder
+from engine.profile import Profile
+from engine.store.records import ContentRecord, FileRecord, SegmentRecord, Stamp, State, View
 from engine.types import Ids, Modality, Ranking, Source, Space, Vectors
 
 ROOT = Path("/media")
@@ -68,7 +70,7 @@ def content(
 ) -> ContentRecord:
     """New bytes, known by their name, with a segment for each vector."""
     made = tuple(segments) or tuple(SegmentRecord(None) for _ in vectors)
-    return ContentRecord(name.encode(), modality, "toy", {}, made, space, vectors)
+    return ContentRecord(name.encode(), modality, "toy", {}, (View(made, ((space, vectors),)),))
 
 
 def file(path: str | bytes, name: str | None, *, root: Path = ROOT, size: int = 1) -> FileRecord:
@@ -97,8 +99,23 @@ class Turn:
     prior_mean: Vectors = field(default_factory=lambda: np.float32([0.5, 0, 0, 0]))
     prior_rows: int = 10
 
+    query_mean: Vectors = field(default_factory=lambda: np.zeros(4, np.float32))
+    loss: float = 1.0
+    weights: tuple[str, ...] = ()
+
+    def prepare(self, saw: Callable[[int, int], None]) -> None:
+        """Nothing to do."""
+
+    def arrival(self, _count: int, _mean: Vectors | None) -> Vectors:
+        return self.prior_mean
+
     def apply(self, vectors: Vectors) -> Vectors:
         return unit_rows(vectors[:, ::-1])
+
+
+def encoder_of(profile: Profile, modality: Modality) -> Encoder:
+    """The encoder that files of a modality are indexed with first."""
+    return profile.tracks(modality)[0].encoders[0]
 
 
 def flipped(path: Path, at: int = -1) -> None:

@@ -15,7 +15,7 @@ _OPTIONAL = {"pillow-heif": 'HEIC pictures: pip install "seehear[heic]"'}
 
 def command(library: LibraryOption = None) -> None:
     """Show versions, places and models, and what is missing with the line that brings it."""
-    from engine import models, profile
+    from engine import models
 
     out = console()
     out.print(f"Python {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}", markup=False)
@@ -27,12 +27,13 @@ def command(library: LibraryOption = None) -> None:
     there = "" if settings.library.exists() else "  (not made yet: seehear index FOLDER)"
     out.print(f"Library {shown(settings.library)}{there}", markup=False)
     out.print(f"{os.cpu_count()} cores", markup=False)
-    for name, summary in profile.names().items():
-        out.print(f"Profile {name}: {summary}", markup=False)
-    for model in models.all_locked():
-        state = "ready" if models.is_ready(model.id) else "fetched at first use"
-        size = sum(file.size for file in model.files) / 1e6
-        out.print(f"Model {model.id}: {size:.0f} MB, {model.licence}, {state}", markup=False)
+    out.print(_devices(), markup=False)
+    known = models.registry()
+    for profile in known.profiles.values():
+        if not profile.hidden:
+            ready = all(models.is_ready(one) for one in profile.models)
+            state = "ready" if ready else "not ready (see: seehear models list)"
+            out.print(f"Profile {profile.name}: {state}", markup=False)
 
 
 def _faiss() -> str:
@@ -51,3 +52,12 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "missing"
+
+
+def _devices() -> str:
+    from engine.encode.network import device
+
+    return "CLIP and CLAP run " + {
+        "cuda": "on the GPU, by torch",
+        "cpu": f"on the CPU, by OpenVINO {_version('openvino')}",
+    }.get(device(), "")

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from cli.commands.options import JsonOption, LibraryOption
+from cli.commands.options import AcceptOption, JsonOption, LibraryOption, YesOption
 from cli.settings import read_settings
 from cli.wiring import open_library
 
@@ -19,20 +19,27 @@ def command(
     library: LibraryOption = None,
     profile: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--profile", help="Models of a new library.", envvar="SEEHEAR_PROFILE"),
+        typer.Option("--profile", help="Models of a new library; see: seehear profiles"),
     ] = None,
+    yes: YesOption = False,
+    accept_licence: AcceptOption = False,
     json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no report.")] = False,
 ) -> None:
     """Add folders to the library, and index what is new or changed in them."""
+    from cli.choosing import choose_profile
     from cli.progress import Bar
     from cli.report import print_report, report_json
     from indexer import index
 
     settings = read_settings(library, profile)
-    settings = replace(settings, profile=profile or None) if profile else settings
-    with open_library(settings, create=True) as opened, Bar(silent=quiet or json) as bar:
-        report = index(opened, paths or [], watch=bar.files, watch_weights=bar.weights)
+    with Bar(silent=quiet or json) as bar:
+        with bar.paused():
+            chosen = choose_profile(
+                settings, yes=yes, accept_licence=accept_licence, watch=bar.weights
+            )
+        with open_library(replace(settings, profile=chosen), create=True) as opened:
+            report = index(opened, paths or [], watch=bar.files, watch_weights=bar.weights)
     if json:
         report_json(report)
     elif not quiet:

@@ -11,7 +11,7 @@ LibraryOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 InOption = Annotated[
-    str, typer.Option("--in", metavar="KINDS", help="Kinds to find: image,audio,text.")
+    str, typer.Option("--in", metavar="KINDS", help="Kinds to find: image,audio,video,text.")
 ]
 TopOption = Annotated[int, typer.Option("-k", "--top", min=1, help="How many hits at most.")]
 PathsOption = Annotated[
@@ -21,4 +21,8 @@ NullOption = Annotated[bool, typer.Option("-0", "--null", help="Print paths, eac
 UnderOption = Annotated[
     Optional[list[Path]],  # noqa: UP045
     typer.Option("--under", metavar="FOLDER", help="Only files below this folder; repeatable."),
+]
+YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Ask nothing; downloads included.")]
+AcceptOption = Annotated[
+    bool, typer.Option("--accept-licence", help="Accept a licence for research only.")
 ]

@@ -28,6 +28,7 @@ def command(
     ] = None,
     image: Annotated[_File, typer.Option("--image", help="A picture to search with.")] = None,
     audio: Annotated[_File, typer.Option("--audio", help="A sound to search with.")] = None,
+    video: Annotated[_File, typer.Option("--video", help="A video to search with.")] = None,
     text_file: Annotated[_File, typer.Option("--text-file", help="A text to search with.")] = None,
     wanted: InOption = "",
     top: TopOption = 10,
@@ -43,7 +44,12 @@ def command(
     from engine.types import Modality, Query
 
     words, files = files_among(terms or [])
-    given = {Modality.IMAGE: image, Modality.AUDIO: audio, Modality.TEXT: text_file}
+    given = {
+        Modality.IMAGE: image,
+        Modality.AUDIO: audio,
+        Modality.VIDEO: video,
+        Modality.TEXT: text_file,
+    }
     for file in files:
         modality = modality_of(file)
         if given.get(modality) is not None:
@@ -56,6 +62,7 @@ def command(
         text=" ".join(words) or None,
         image=given[Modality.IMAGE],
         audio=given[Modality.AUDIO],
+        video=given[Modality.VIDEO],
         text_file=given[Modality.TEXT],
     )
     with open_library(read_settings(library)) as opened:

@@ -14,7 +14,18 @@ _BRIDGES = {
     "hashed-audio-text": "engine.encode.hashed:hashed_audio_text",
 }
 
+BOTH_WAYS = "<->"
+"""Between the ids of two models that both read texts."""
 
-def bridge(name: str) -> Alignment:
-    """The bridge of that name; its numbers are read at its first use."""
-    return cast("Alignment", adapter(_BRIDGES, name, "bridge")())
+
+def bridges(name: str) -> tuple[Alignment, ...]:
+    """The bridge of that name; two, one for each side, when it is fitted on anchor texts.
+
+    Its numbers are read, or fitted, at its first use.
+    """
+    first, both, second = name.partition(BOTH_WAYS)
+    if both:
+        from engine.bridges.texts import meeting
+
+        return meeting(first, second)
+    return (cast("Alignment", adapter(_BRIDGES, name, "bridge")()),)

@@ -7,6 +7,7 @@ too, and sounds (and pictures that ask for sounds) through `minilm` itself.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,13 @@ class Bridge:
     def query_mean(self) -> Vectors:
         """Mean of queries that come from the target space itself, (target.dim,)."""
         return self.asked_mean(_numbers())
+
+    def prepare(self, _saw: Callable[[int, int], None]) -> None:
+        """Nothing: the numbers were fitted when the weights were made ready."""
+
+    def arrival(self, _count: int, _mean: Vectors | None) -> Vectors:
+        """The mean in general: the map is not linear, so a mean does not map to a mean."""
+        return self.prior_mean
 
     def apply(self, vectors: Vectors) -> Vectors:
         """Unit rows (n, target.dim) for rows (n, source.dim)."""
@@ -146,9 +154,21 @@ def _no_mean(space: Space) -> Callable[[Arrays], Vectors]:
     return lambda _numbers: np.zeros(space.dim, np.float32)
 
 
+class _Numbers(dict[str, npt.NDArray[np.float32]]):
+    """Arrays of a safetensors file, each read when it is asked for: a query needs few of them."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def __missing__(self, name: str) -> npt.NDArray[np.float32]:
+        from safetensors import safe_open
+
+        with safe_open(self._file, "np") as stored:
+            self[name] = np.asarray(stored.get_tensor(name), dtype=np.float32)
+        return self[name]
+
+
 @cache
 def _numbers() -> Arrays:
-    from safetensors.numpy import load_file
-
-    stored = load_file(models.ready(MODEL) / "bridges.safetensors")
-    return {name: np.asarray(values, dtype=np.float32) for name, values in stored.items()}
+    return _Numbers(models.ready(MODEL) / "bridges.safetensors")

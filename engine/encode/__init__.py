@@ -1,20 +1,23 @@
-"""Encoders by name; each is loaded when it is asked for."""
+"""Encoders by the adapter that a model's row names; each is loaded when it is asked for."""
 
 from typing import cast
 
+from engine.models import ModelRow
 from engine.ports import Encoder
 from engine.registry import adapter
 
-_ENCODERS = {
-    "minilm": "engine.encode.minilm:MiniLM",
-    "efficientnet": "engine.encode.efficientnet:EfficientNet",
-    "soundfx": "engine.encode.soundfx:SoundFx",
-    "hashed-text": "engine.encode.hashed:hashed_text",
-    "hashed-image": "engine.encode.hashed:hashed_image",
-    "hashed-audio": "engine.encode.hashed:hashed_audio",
+_ADAPTERS = {
+    "minilm": "engine.encode.minilm:encoders",
+    "efficientnet": "engine.encode.efficientnet:encoders",
+    "soundfx": "engine.encode.soundfx:encoders",
+    "openclip": "engine.encode.openclip:encoders",
+    "clap": "engine.encode.clap:encoders",
+    "laion": "engine.encode.laion:encoders",
+    "sentence": "engine.encode.sentence:encoders",
+    "hashed": "engine.encode.hashed:encoders",
 }
 
 
-def encoder(name: str) -> Encoder:
-    """The encoder of that name; its weights are fetched and read at its first use."""
-    return cast("Encoder", adapter(_ENCODERS, name, "encoder")())
+def encoders(row: ModelRow) -> tuple[Encoder, ...]:
+    """One encoder for each modality that the model takes; weights are read at their first use."""
+    return cast("tuple[Encoder, ...]", adapter(_ADAPTERS, row.adapter, "adapter")(row))

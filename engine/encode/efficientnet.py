@@ -10,7 +10,8 @@ import numpy.typing as npt
 from engine import models
 from engine.arrays import unit_rows
 from engine.encode.onnx import Network
-from engine.ports import ImageRule, Payload
+from engine.models import ModelRow
+from engine.ports import Encoder, ImageRule, Payload
 from engine.types import Modality, Space, Vectors
 
 MODEL = "efficientnet-lite2"
@@ -25,12 +26,18 @@ WHITE = 250
 _PREPARATION = f"efficientnet-1: trimmed, letterboxed with margin {MARGIN} into {SIDE}, (x-127)/128"
 
 
+def encoders(_row: ModelRow) -> tuple[Encoder, ...]:
+    """The model's one encoder; all figures of its row are written down in this file."""
+    return (EfficientNet(),)
+
+
 class EfficientNet:
     """The 1280 pooled features, from which the thousand class scores follow linearly."""
 
     modality = Modality.IMAGE
     rule = ImageRule(at_least=SIDE)
     weights = (MODEL,)
+    at_once = 16
 
     @property
     def space(self) -> Space:

@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from engine.arrays import unit_rows
-from engine.ports import AudioRule, ImageRule, Payload, Rule, TextRule
+from engine.models import ModelRow
+from engine.ports import AudioRule, Encoder, ImageRule, Payload, Rule, TextRule
 from engine.types import Modality, Space, Vectors
 
 _DIM = 64
 _PIXELS = 8
+_WINDOW_MS = 2_000
 
 TEXT = Space("hashed-text", _DIM, "hashed-text-1")
 IMAGE = Space("hashed-image", _DIM, "hashed-image-1")
@@ -28,6 +30,7 @@ class Hashed:
     rule: Rule
     features: Callable[[Any], Vectors]
     weights: tuple[str, ...] = ()
+    at_once: int = 64
 
     def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (a row of features)
         """The features of one payload, shape (dim,)."""
@@ -51,9 +54,32 @@ class Rotation:
     loss: float = 1.0
     weights: tuple[str, ...] = ()
 
+    def prepare(self, saw: Callable[[int, int], None]) -> None:
+        """There is nothing to prepare."""
+
+    def arrival(self, count: int, mean: Vectors | None) -> Vectors:
+        """A rotation is linear: where the mean itself arrives, drawn towards nought."""
+        if mean is None:
+            return self.prior_mean
+        rotated = mean @ _rotation(self.fingerprint)
+        return np.asarray(rotated * count / (count + self.prior_rows), dtype=np.float32)
+
     def apply(self, vectors: Vectors) -> Vectors:
         """Rotate rows (n, dim)."""
         return unit_rows(vectors @ _rotation(self.fingerprint))
+
+
+def encoders(row: ModelRow) -> tuple[Encoder, ...]:
+    """One for each kind of file; a row of another id, or with other windows, has its own spaces."""
+    ours = (hashed_text(), hashed_image(), hashed_audio(row.window_ms or _WINDOW_MS))
+    if row.id == "hashed":
+        return ours
+    return tuple(replace(one, space=_renamed(one.space, row)) for one in ours)
+
+
+def _renamed(space: Space, row: ModelRow) -> Space:
+    name = space.name.replace("hashed", row.id, 1)
+    return Space(name, space.dim, f"{name}-1:{row.window_ms}")
 
 
 def hashed_text() -> Hashed:
@@ -66,9 +92,9 @@ def hashed_image() -> Hashed:
     return Hashed(IMAGE, Modality.IMAGE, ImageRule(at_least=_PIXELS), _thumbnail)
 
 
-def hashed_audio() -> Hashed:
+def hashed_audio(window_ms: int = _WINDOW_MS) -> Hashed:
     """Energy in 64 bands of the spectrum."""
-    rule = AudioRule(rate=16_000, window_ms=2_000, hop_ms=1_000)
+    rule = AudioRule(rate=16_000, window_ms=window_ms, hop_ms=window_ms // 2)
     return Hashed(AUDIO, Modality.AUDIO, rule, _spectrum)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from engine import models
 from engine.arrays import unit_rows
 from engine.encode.onnx import Network
-from engine.ports import Payload, TextRule
+from engine.models import ModelRow
+from engine.ports import Encoder, Payload, TextRule
 from engine.types import Modality, Space, Vectors
 
 if TYPE_CHECKING:
@@ -21,12 +22,18 @@ MAX_TOKENS = 256
 _PREPARATION = "minilm-1: 256 tokens, mean pooling"
 
 
+def encoders(_row: ModelRow) -> tuple[Encoder, ...]:
+    """The model's one encoder; all figures of its row are written down in this file."""
+    return (MiniLM(),)
+
+
 class MiniLM:
     """English sentences; the weights are read at the first use."""
 
     modality = Modality.TEXT
     rule = TextRule(max_characters=800)
     weights = (MODEL,)
+    at_once = 16
 
     @property
     def space(self) -> Space:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from engine import models
 from engine.arrays import unit_rows
 from engine.encode.onnx import Network
-from engine.ports import AudioRule, Payload
+from engine.models import ModelRow
+from engine.ports import AudioRule, Encoder, Payload
 from engine.types import Modality, Space, Vectors
 
 MODEL = "soundfx"
@@ -24,12 +25,18 @@ LOG_SCALE, LOG_MAX = 10_000.0, 9.4578
 _PREPARATION = "soundfx-1: 44.1 kHz, peak 1, STFT 2048/1024 Hann, 96 HTK bands, blocks of 100"
 
 
+def encoders(_row: ModelRow) -> tuple[Encoder, ...]:
+    """The model's one encoder; all figures of its row are written down in this file."""
+    return (SoundFx(),)
+
+
 class SoundFx:
     """Windows of two blocks; a window is the mean of its blocks."""
 
     modality = Modality.AUDIO
     rule = AudioRule(rate=RATE, window_ms=4_644, hop_ms=4_644)
     weights = (MODEL,)
+    at_once = 16
 
     @property
     def space(self) -> Space:

@@ -1,9 +1,10 @@
 """Recordings become windows of mono samples, in memory that does not grow with their length."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +86,7 @@ def audio_info(path: Path) -> AudioInfo:
                     duration_ms=None if seconds is None else int(seconds * 1000),
                 )
         except Exception as error:
-            raise _failure(error, file, found) from error
+            raise failure(error, file, found, "audio") from error
 
 
 def windows(path: Path, rule: AudioRule) -> Iterator[Window]:
@@ -93,7 +94,8 @@ def windows(path: Path, rule: AudioRule) -> Iterator[Window]:
 
     Windows start every hop; the last one is moved back so that it ends with the recording and is
     full. A recording not longer than a window is one window of its true length. A rest of less
-    than a millisecond gets no window of its own.
+    than a millisecond gets no window of its own. Of a film the sound track is taken, and the
+    spans are on the film's clock.
 
     Raises:
         MediaError: while iterating: no-audio, audio-params, empty, truncated (nothing usable
@@ -112,11 +114,11 @@ def windows(path: Path, rule: AudioRule) -> Iterator[Window]:
                 for span, cut in cut_windows(_capped(blocks, rule.rate, track), rule):
                     if held is not None:
                         yield held
-                    held = Window(span, cut)
+                    held = Window(_later(span, track.start_ms), cut)
                 track.partial |= is_cut(file, found)
                 yield _last(held, track)
         except Exception as error:
-            raise _failure(error, file, found) from error
+            raise failure(error, file, found, "audio") from error
 
 
 def cut_windows(blocks: Iterator[Samples], rule: AudioRule) -> Iterator[tuple[Span, Samples]]:
@@ -156,6 +158,11 @@ def _cut(
     return Span(first, max(first + 1, last)), buffer[at : at + size].copy()
 
 
+def _later(span: Span, by: int) -> Span:
+    """Move a span by so many milliseconds."""
+    return Span(span.start + by, span.end + by)
+
+
 def _capped(blocks: Iterator[Samples], rate: int, track: "Track") -> Iterator[Samples]:
     """End after MAX_SECONDS."""
     left = MAX_SECONDS * rate
@@ -179,23 +186,25 @@ def _last(window: Window | None, track: "Track") -> Window:
 
 
 def _format(file: BinaryIO, path: Path) -> str:
-    """Name the format of an open recording."""
+    """Name the format of an open recording, or of a film."""
     modality, found = identify_file(file, path)
-    if modality is not Modality.AUDIO:
+    if modality not in {Modality.AUDIO, Modality.VIDEO}:
         raise MediaError(Reason.UNDECODABLE, f"{found}, not a recording")
     return found
 
 
-def _failure(error: Exception, file: BinaryIO, found: str) -> MediaError:
+def failure(error: Exception, file: BinaryIO, found: str, kind: str) -> MediaError:
     """Say what a decoder's exception means: io, truncated, unsupported or undecodable."""
     import av
 
     if isinstance(error, MediaError):
         return error
-    if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
-        return as_media_error(error)
+    # A damaged file makes its reader seek to places that cannot be: no fault of the disk.
+    of_disk = isinstance(error, OSError) and error.errno != errno.EINVAL
+    if of_disk and not isinstance(error, av.FFmpegError):
+        return as_media_error(cast("OSError", error))
     if isinstance(error, av.DecoderNotFoundError):
-        return MediaError(Reason.UNSUPPORTED, "its audio codec")
+        return MediaError(Reason.UNSUPPORTED, f"its {kind} codec")
     cut = isinstance(error, av.EOFError) or is_cut(file, found)
     reason = Reason.TRUNCATED if cut else Reason.UNDECODABLE
     return MediaError(reason, getattr(error, "strerror", None) or type(error).__name__)

@@ -8,13 +8,17 @@ _OGG_PAGE_BYTES = 65_307
 _OGG_LAST = 4
 
 _HEAD_BYTES = 24
-_ISO_FORMATS = frozenset({"avif", "heic", "mp4"})
+_START_BYTES = 4096
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_SIZE = 40
+_ISO_FORMATS = frozenset({"avif", "heic", "m4a", "mp4"})
 
 # Recorders that cannot go back and fill in the size leave one of the largest numbers.
 _WAV_UNKNOWN = 0x7FFF_0000
 
 _SIZE_FIELDS: dict[str, tuple[int, int, Literal["little", "big"], int]] = {
     "webp": (4, 8, "little", 8),
+    "avi": (4, 8, "little", 8),
     "bmp": (2, 6, "little", 0),
     "aiff": (4, 8, "big", 8),
     "w64": (16, 24, "little", 0),
@@ -36,7 +40,7 @@ def is_cut(file: BinaryIO, found: str) -> bool:
             return b"IEND" not in tail
         case "gif":
             return not tail.rstrip(b"\0").endswith(b";")
-        case "ogg":
+        case "ogg" | "ogv":
             return _lacks_last_page(file, size)
         case _:
             return _stated_size(file, found, size) > size
@@ -47,6 +51,10 @@ def _stated_size(file: BinaryIO, found: str, size: int) -> int:
     if found in _ISO_FORMATS:
         return _boxes_end(file, size)
     file.seek(0)
+    if found in {"mka", "mkv"}:
+        return _segment_end(file.read(_START_BYTES))
+    if found in {"wma", "wmv"}:
+        return _asf_size(file.read(_START_BYTES))
     head = file.read(_HEAD_BYTES)
     if found == "tiff":  # its directory often lies at the end
         return int.from_bytes(head[4:8], "little" if head[:1] == b"I" else "big") + 2
@@ -75,3 +83,27 @@ def _boxes_end(file: BinaryIO, size: int) -> int:
             return size
         at += length
     return at
+
+
+def _segment_end(head: bytes) -> int:
+    """Read where the Segment of a Matroska file ends; 0 when it does not say."""
+    header, at = _ebml_size(head, 4)
+    if header is None or head[at + header : at + header + 4] != b"\x18\x53\x80\x67":
+        return 0
+    size, begin = _ebml_size(head, at + header + 4)
+    return 0 if size is None else begin + size
+
+
+def _ebml_size(head: bytes, at: int) -> tuple[int | None, int]:
+    """Read a number of 1 to 8 bytes: its value, None for "unknown", and where it ends."""
+    first = head[at] if at < len(head) else 0
+    length = 9 - first.bit_length()
+    bits = 7 * length
+    value = int.from_bytes(head[at : at + length], "big") & ((1 << bits) - 1)
+    return (None if not first or value == (1 << bits) - 1 else value), at + length
+
+
+def _asf_size(head: bytes) -> int:
+    """Read the size that the File Properties Object states; 0 when it is not there."""
+    at = head.find(_ASF_PROPERTIES) + _ASF_SIZE
+    return int.from_bytes(head[at : at + 8], "little") if at >= _ASF_SIZE else 0

@@ -14,11 +14,15 @@ _READ = {
         "wav wave w64 rf64 bwf flac ogg oga opus spx mp3 mp2 m4a m4b aac aif aiff aifc caf au snd"
         " wma wv mka weba"
     ),
+    Modality.VIDEO: (
+        "mp4 m4v mov qt mkv webm avi divx wmv asf flv f4v mpg mpeg mpe mts m2ts 3gp 3g2 ogv"
+    ),
     Modality.TEXT: "txt text md markdown srt vtt",
 }
 
 _NOT_READ = {
-    "video": "mp4 m4v mov mkv webm avi wmv asf flv mpg mpeg mts m2ts 3gp ogv vob",
+    # Parts of a disc that mean little alone, and what only one maker's machines wrote.
+    "a rare video": "vob rm rmvb dv mxf wtv",
     # Their readers run programs or reach for other files.
     "a drawing or document": (
         "svg svgz eps ps ai pdf djvu psd psb xcf kra doc docx odt rtf epub html htm"
@@ -45,7 +49,20 @@ TEXT_FORMATS = MappingProxyType({".md": "md", ".markdown": "md", ".srt": "srt", 
 
 IMAGE_FORMATS = frozenset({"jpeg", "png", "gif", "webp", "bmp", "tiff", "avif", "heic", "ico"})
 
-MP4_AUDIO_SUFFIXES = frozenset({".m4a", ".m4b"})
+VIDEO_FORMATS = frozenset({"mp4", "mkv", "avi", "wmv", "flv", "mpg", "ts", "ogv"})
+
+SHARED: MappingProxyType[str, tuple[str, frozenset[str]]] = MappingProxyType(
+    {
+        "mp4": ("m4a", frozenset({".m4a", ".m4b"})),
+        "mkv": ("mka", frozenset({".mka", ".weba"})),
+        "wmv": ("wma", frozenset({".wma"})),
+        "ogv": ("ogg", frozenset({".oga", ".opus", ".spx"})),
+    }
+)
+"""Containers of films: what they are called when only sound is in them, and the names that say so.
+
+What is called .ogg was for years a film as often as a song.
+"""
 
 MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -59,12 +76,14 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\0\0\1\0", "ico"),
     (b"riff\x2e\x91\xcf\x11", "w64"),
     (b"fLaC", "flac"),
-    (b"OggS", "ogg"),
+    (b"OggS", "ogv"),
     (b"caff\0", "caf"),
     (b".snd\0", "au"),
     (b"wvpk", "wv"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "wma"),
-    (b"\x1aE\xdf\xa3", "mka"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "wmv"),
+    (b"\x1aE\xdf\xa3", "mkv"),
+    (b"FLV\1", "flv"),
+    (b"\0\0\1\xba", "mpg"),
     (b"ID3", "mp3"),
 )
 
@@ -73,6 +92,7 @@ CONTAINERS: tuple[tuple[bytes, bytes, str], ...] = (
     (b"RIFF", b"WAVE", "wav"),
     (b"RF64", b"WAVE", "wav"),
     (b"BW64", b"WAVE", "wav"),
+    (b"RIFF", b"AVI ", "avi"),
     (b"FORM", b"AIFF", "aiff"),
     (b"FORM", b"AIFC", "aiff"),
 )
@@ -107,6 +127,14 @@ CONTROL_SHARE = 0.05
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
+# QuickTime before there was ftyp: the first box of a film.
+_QUICKTIME = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+
+_TRANSPORT = ((0, 188), (4, 192))
+"""Where a transport stream, plain or with the time codes of cameras, has its sync bytes."""
+
+_SYNCS = 5
+
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 
 # Eleven ones, a version that exists and layer II or III (nobody has layer I, and it would take
@@ -121,7 +149,7 @@ def modality_of_suffix(path: PurePath | str) -> Modality | None:
     """Tell what a scan takes a name for: its modality, or None for names we do not read.
 
     Example:
-        >>> modality_of_suffix("IMG_1.JPG"), modality_of_suffix("clip.mp4")
+        >>> modality_of_suffix("IMG_1.JPG"), modality_of_suffix("song.m3u8")
         (<Modality.IMAGE: 'image'>, None)
     """
     return MODALITY_OF_SUFFIX.get(PurePath(path).suffix.lower())
@@ -150,26 +178,32 @@ def identify(head: bytes, suffix: str) -> tuple[Modality, str]:
     found = sniff(head)
     if found is None:
         raise _refusal(head, suffix)
-    if found == "mp4" and suffix not in MP4_AUDIO_SUFFIXES and head[8:11] not in {b"M4A", b"M4B"}:
-        raise MediaError(Reason.UNSUPPORTED, "video")
-    if found == "mka" and suffix not in MODALITY_OF_SUFFIX:
-        raise MediaError(Reason.UNSUPPORTED, "video")
-    return (Modality.IMAGE if found in IMAGE_FORMATS else Modality.AUDIO), found
+    if found in SHARED and _says_audio(head, found, suffix):
+        found = SHARED[found][0]
+    return _modality(found), found
+
+
+def is_open_question(head: bytes, suffix: str) -> bool:
+    """Tell whether only the tracks inside can say if a container holds a film or a recording."""
+    found = sniff(head) or ""
+    return (
+        found in SHARED
+        and MODALITY_OF_SUFFIX.get(suffix) is not Modality.VIDEO
+        and not _says_audio(head, found, suffix)
+    )
 
 
 def sniff(head: bytes) -> str | None:
-    """Name the image or audio format that a file begins with, or None."""
+    """Name the format that a file begins with, or None; a shared container by its film's name."""
     for magic, found in MAGIC:
         if head.startswith(magic):
             return found
     for first, second, found in CONTAINERS:
         if head[:4] == first and head[8:12] == second:
             return found
-    if head[4:8] == b"ftyp":
-        return _iso_format(head)
     if head[:2] == b"BM" and head[15:18] == b"\0\0\0":  # "BM" alone begins many a word
         return "bmp"
-    return _frame_sync(head)
+    return _box(head) or _frame_sync(head)
 
 
 def check_text(head: bytes) -> None:
@@ -185,6 +219,16 @@ def check_text(head: bytes) -> None:
         raise MediaError(Reason.BINARY, "not text, whatever its name says")
 
 
+def _box(head: bytes) -> str | None:
+    """Find a file made of ISO boxes, or of the packets of a transport stream."""
+    if head[4:8] == b"ftyp":
+        return _iso_format(head)
+    if head[4:8] in _QUICKTIME:
+        return "mp4"
+    synced = any(head[first::step][:_SYNCS] == b"G" * _SYNCS for first, step in _TRANSPORT)
+    return "ts" if synced else None
+
+
 def _iso_format(head: bytes) -> str:
     """Tell AVIF, HEIC and MP4 apart by their brands."""
     size = int.from_bytes(head[:4], "big")
@@ -194,6 +238,24 @@ def _iso_format(head: bytes) -> str:
     if brands & {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1"}:
         return "heic"
     return "mp4"
+
+
+def _says_audio(head: bytes, found: str, suffix: str) -> bool:
+    """Tell whether the name or the beginning of a container says that only sound is in it."""
+    if suffix in SHARED[found][1]:
+        return True
+    if MODALITY_OF_SUFFIX.get(suffix) is Modality.VIDEO:
+        return False
+    if found == "ogv":
+        return b"\x80theora" not in head
+    return found == "mp4" and head[8:11] in {b"M4A", b"M4B"}
+
+
+def _modality(found: str) -> Modality:
+    """Tell what is in a format."""
+    if found in VIDEO_FORMATS:
+        return Modality.VIDEO
+    return Modality.IMAGE if found in IMAGE_FORMATS else Modality.AUDIO
 
 
 def _frame_sync(head: bytes) -> str | None:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from engine.errors import MediaError
 from engine.media.files import open_regular
-from engine.media.formats import HEAD_BYTES, identify, sniff
+from engine.media.formats import HEAD_BYTES, SHARED, identify, is_open_question, sniff
 from engine.media.reasons import Reason
 from engine.types import Modality
 
@@ -65,8 +65,18 @@ def identify_file(file: BinaryIO, path: Path) -> tuple[Modality, str]:
     found = identify(head, path.suffix.lower())
     if head.startswith(b"ID3") and found[0] is Modality.AUDIO:
         found = _behind_id3(file, head) or found
+    elif is_open_question(head, path.suffix.lower()):
+        found = _by_tracks(file, found)
     file.seek(0)
     return found
+
+
+def _by_tracks(file: BinaryIO, found: tuple[Modality, str]) -> tuple[Modality, str]:
+    """Look for pictures in a container that may as well be a recording."""
+    from engine.media.samples import has_sound_alone
+
+    file.seek(0)
+    return (Modality.AUDIO, SHARED[found[1]][0]) if has_sound_alone(file, found[1]) else found
 
 
 def _behind_id3(file: BinaryIO, head: bytes) -> tuple[Modality, str] | None:

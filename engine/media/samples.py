@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, BinaryIO, cast
 
 import av
@@ -10,14 +11,29 @@ import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 from av.filter import Graph
+from av.stream import Discard, Disposition
 
 from engine.errors import MediaError
+from engine.media.formats import VIDEO_FORMATS
 from engine.media.reasons import Reason
 
 Samples = npt.NDArray[np.float32]
 
-DEMUXERS = {"mp4": "mov", "wma": "asf", "mka": "matroska"}
+DEMUXERS = {
+    "m4a": "mov",
+    "mp4": "mov",
+    "wma": "asf",
+    "wmv": "asf",
+    "mka": "matroska",
+    "mkv": "matroska",
+    "ogv": "ogg",
+    "ts": "mpegts",
+    "mpg": "mpeg",
+}
 """The reader of each format, where its name differs; no other reader is ever tried."""
+
+LEAPING = frozenset({"ts", "mpg"})
+"""Formats of broadcasts: their clock begins anywhere, and may leap where parts were joined."""
 
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
 """Slower than any recording; faster than recorders for bats."""
@@ -36,7 +52,9 @@ CODECS = frozenset(_CODECS.split(","))
 # swresample's own default (32 taps) lets -36 dB of alias through; 64 taps leave -90 dB.
 RESAMPLER = "filter_size=64:phase_shift=10:cutoff=0.97"
 
-_UNDECLARED = frozenset({"aac"})
+_NO_PICTURE = Disposition.attached_pic | Disposition.timed_thumbnails
+
+_UNDECLARED = frozenset({"aac", *LEAPING})
 """Formats whose duration is only ever guessed from the size of the file."""
 
 _SHORTFALL = 0.98
@@ -51,21 +69,26 @@ class Track:
         seconds: decoded so far.
         damaged: number of packets that would not decode.
         partial: the file broke off, or is shorter than it says.
+        start_ms: when the sound of a film begins, on the film's clock; a recording begins at 0.
     """
 
     seconds: float = 0.0
     damaged: int = 0
     partial: bool = False
+    start_ms: int = 0
 
 
 @contextlib.contextmanager
-def open_recording(file: BinaryIO, found: str) -> Iterator[InputContainer]:
-    """Open a recording of a known format, from bytes alone: no name, no protocol, no other file."""
+def open_recording(file: BinaryIO, found: str, codecs: str = _CODECS) -> Iterator[InputContainer]:
+    """Open a recording of a known format, from bytes alone: no name, no protocol, no other file.
+
+    Only ``codecs``, a list with commas, may decode anything, even to find out parameters.
+    """
     demuxer = DEMUXERS.get(found, found)
     options = {
         "protocol_whitelist": "none",
         "format_whitelist": demuxer,
-        "codec_whitelist": _CODECS,
+        "codec_whitelist": codecs,
     }
     with av.open(
         file,
@@ -94,6 +117,27 @@ def audio_stream(container: InputContainer) -> av.AudioStream:
     return stream
 
 
+def has_sound_alone(file: BinaryIO, found: str) -> bool:
+    """Tell whether a container has sound and, covers aside, no pictures; False if unreadable."""
+    try:
+        with open_recording(file, found) as container:
+            return bool(container.streams.audio) and not picture_tracks(container)
+    except (av.FFmpegError, ValueError):
+        return False
+
+
+def picture_tracks(container: InputContainer) -> list[av.VideoStream]:
+    """List the tracks of moving pictures; covers and thumbnails are none."""
+    return [one for one in container.streams.video if not one.disposition & _NO_PICTURE]
+
+
+def read_alone(container: InputContainer, stream: av.AudioStream | av.VideoStream) -> None:
+    """Let the reader leave out, and where the format can, jump over all other tracks."""
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+
+
 def check_parameters(rate: int, channels: int) -> None:
     """Refuse sample rates and channel counts that no recording has."""
     if not MIN_RATE <= rate <= MAX_RATE or not 1 <= channels <= MAX_CHANNELS:
@@ -112,7 +156,7 @@ def mono_blocks(
         MediaError: audio-params, when the parameters become absurd on the way.
     """
     resampler: _Resampler | None = None
-    for block, source_rate in _blocks(_frames(container, track)):
+    for block, source_rate in _blocks(_frames(container, found, track)):
         track.seconds += len(block) / source_rate
         if resampler is not None and resampler.source_rate != source_rate:
             yield resampler.flush()
@@ -127,6 +171,12 @@ def mono_blocks(
     track.partial |= _falls_short(container, found, track.seconds)
 
 
+def clock_start(container: InputContainer, found: str) -> Fraction:
+    """Give the stamp, in seconds, from which a film's own clock counts: 0 but for broadcasts."""
+    start = container.start_time if found in LEAPING else 0
+    return Fraction(max(0, start or 0), av.time_base)
+
+
 def duration_seconds(container: InputContainer) -> float | None:
     """Give the duration that the file states or its size suggests, if any."""
     return None if container.duration is None else container.duration / av.time_base
@@ -134,22 +184,44 @@ def duration_seconds(container: InputContainer) -> float | None:
 
 def _falls_short(container: InputContainer, found: str, seconds: float) -> bool:
     """Tell whether clearly less was decoded than the file says it holds."""
-    stated = None if found in _UNDECLARED else duration_seconds(container)
+    if found in _UNDECLARED:
+        return False
+    if found in VIDEO_FORMATS:  # the pictures may go on for longer
+        stream = container.streams.audio[0]
+        length, base = stream.duration, stream.time_base
+        stated = None if length is None or base is None else float(length * base)
+    else:
+        stated = duration_seconds(container)
     return stated is not None and seconds < stated * _SHORTFALL - _SHORTFALL_SECONDS
 
 
-def _frames(container: InputContainer, track: Track) -> Iterator[av.AudioFrame]:
+def _frames(container: InputContainer, found: str, track: Track) -> Iterator[av.AudioFrame]:
     """Decode frame by frame to the end, or to where the file breaks off."""
+    is_first = found in VIDEO_FORMATS
+    stream = audio_stream(container)
+    read_alone(container, stream)
     try:
-        for packet in container.demux(audio_stream(container)):
+        for packet in container.demux(stream):
             try:
                 frames = packet.decode()
             except av.InvalidDataError:
                 track.damaged += 1
                 continue
+            if is_first and frames:
+                is_first, track.start_ms = (
+                    False,
+                    _start_ms(frames[0], clock_start(container, found)),
+                )
             yield from frames
     except av.FFmpegError:
         track.partial = True
+
+
+def _start_ms(frame: av.AudioFrame, clock: Fraction) -> int:
+    """Tell when the first frame of a film's sound is heard."""
+    if frame.pts is None or frame.time_base is None:
+        return 0
+    return max(0, round((frame.pts * frame.time_base - clock) * 1000))
 
 
 def _blocks(frames: Iterator[av.AudioFrame]) -> Iterator[tuple[Samples, int]]:

@@ -1,9 +1,12 @@
 """Which module builds what of a model's files, and the child's side of building."""
 
 import importlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from engine.errors import EngineError
 
 
 class Builder(Protocol):
@@ -18,7 +21,8 @@ class Builder(Protocol):
         """Build.
 
         Args:
-            sources: folder of the lock's files; a ``.pth`` has a ``.safetensors`` beside it.
+            sources: folder of the model's files under plain names; a pickle (`PICKLED`) has a
+                ``.safetensors`` of its stem beside it.
             into: an empty folder, renamed into place when this returns; plain files only, of the
                 kinds that may be read later (`READABLE`).
         """
@@ -43,8 +47,16 @@ BUILDERS: dict[str, BuilderRow] = {
     "efficientnet-lite2": BuilderRow("engine.models.efficientnet", "1"),
     "soundfx": BuilderRow("engine.models.soundfx", "1"),
     "starter-bridges": BuilderRow("engine.align.shipped", "1"),
+    "openclip": BuilderRow("engine.models.openclip", "openclip-1"),
+    "clap": BuilderRow("engine.models.clap", "clap-1"),
+    "laion": BuilderRow("engine.models.laion", "laion-1"),
+    "sentence": BuilderRow("engine.models.sentence", "sentence-1"),
 }
-"""Rows by model id; a model without one is used as it was fetched."""
+"""Rows by the builder's name; the four general ones are named like their adapters, and say so in
+their version, so that a folder that is read by another adapter is built anew."""
+
+PICKLED = (".bin", ".pt", ".pth")
+"""Names that are converted to safetensors before anything is built."""
 
 READABLE = frozenset({".json", ".onnx", ".safetensors", ".txt"})
 """What the main process ever reads of a model; none of these can hold code."""
@@ -52,5 +64,8 @@ READABLE = frozenset({".json", ".onnx", ".safetensors", ".txt"})
 
 def main(module: str, sources: str, into: str) -> None:
     """Build; this runs in the child."""
-    builder: Builder = importlib.import_module(module).build
-    builder(Path(sources), Path(into))
+    try:
+        builder: Builder = importlib.import_module(module).build
+        builder(Path(sources), Path(into))
+    except EngineError as error:
+        sys.exit(f"error: {error}")

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,16 +34,26 @@ def alone(model: LockedModel) -> Iterator[Path]:
         DiskFullError: inside, where the disk has no room left.
         ModelError: inside, for any other refusal of the file system.
     """
-    folder = folder_of(model)
-    with _spoken(folder):
+    with alone_on(model.id) as shelf_folder:
+        folder = shelf_folder / folder_of(model).name
+        folder.mkdir(exist_ok=True)
+        yield folder
+
+
+@contextmanager
+def alone_on(model_id: str) -> Iterator[Path]:
+    """Make the shelf of a model and wait until no other process writes to it; never nested."""
+    folder = shelf(model_id)
+    with spoken(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder.parent / "writing.lock").open("w") as held:
+        with (folder / "writing.lock").open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             yield folder
 
 
 @contextmanager
-def _spoken(folder: Path) -> Iterator[None]:
+def spoken(folder: Path) -> Iterator[None]:
+    """Say in a sentence why the file system refused what is done in a folder of the cache."""
     try:
         yield
     except OSError as error:
@@ -62,3 +73,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a small file, whole or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def room_for(size: int, folder: Path) -> None:
+    """DiskFullError where the disk of the folder has less room than so many bytes."""
+    if shutil.disk_usage(folder).free < size:
+        raise DiskFullError(folder)

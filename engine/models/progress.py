@@ -13,6 +13,7 @@ class Step(StrEnum):
     VERIFY = "verify"
     CONVERT = "convert"
     BUILD = "build"
+    FIT = "fit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from engine.models.cache import write_whole
 
 RECEIPT = "receipt.json"
 
@@ -70,12 +71,8 @@ def read_seals(folder: Path) -> Seals:
 
 def write_seals(folder: Path, seals: Seals) -> None:
     """Replace the folder's receipt, whole or not at all."""
-    part = folder / f"{RECEIPT}.part"
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump({name: asdict(seals[name]) for name in sorted(seals)}, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(folder / RECEIPT)
+    rows = {name: asdict(seals[name]) for name in sorted(seals)}
+    write_whole(folder / RECEIPT, json.dumps(rows, indent=1))
 
 
 def add_seal(folder: Path, name: str, new: Seal) -> None:

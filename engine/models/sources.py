@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.errors import ModelError
+from engine.models import hub
+from engine.models.lock import LockedFile
 from engine.models.pypi import download_wheel
 
 
 class Source(Protocol):
-    """Brings what a locator names within reach of the file system; a hub would be one more.
+    """Brings what a locator names within reach of the file system.
 
     Laws:
         returns a folder or a zip archive, and runs no code that comes from it; what it had to
@@ -17,11 +19,11 @@ class Source(Protocol):
         incomplete is ever returned.
     """
 
-    def __call__(self, locator: str, into: Path, saw: Callable[[int], None], /) -> Path:
-        """Obtain the locator's folder or archive.
+    def __call__(self, file: LockedFile, into: Path, saw: Callable[[int], None], /) -> Path:
+        """Obtain the folder or archive that holds a file.
 
         Args:
-            locator: what stands between the scheme and the ``!`` in the lock.
+            file: its locator is what stands between the scheme and the ``!`` in the lock.
             into: an existing folder to keep a download in; its owner deletes it later.
             saw: told the bytes downloaded so far; may raise, and then no child is left running.
 
@@ -31,22 +33,35 @@ class Source(Protocol):
         ...
 
 
-def local(locator: str, _into: Path, _saw: Callable[[int], None]) -> Path:
+def wheel(file: LockedFile, into: Path, saw: Callable[[int], None]) -> Path:
+    """A release on PyPI."""
+    return download_wheel(file.locator, into, saw)
+
+
+def local(file: LockedFile, _into: Path, _saw: Callable[[int], None]) -> Path:
     """A folder, or a zip archive, that the user has already."""
-    path = Path(locator).expanduser()
+    path = Path(file.locator).expanduser()
     if not path.exists():
         raise ModelError(f"There is nothing at {path}.", hint="Put the folder there again.")
     return path
 
 
-def shipped(locator: str, _into: Path, _saw: Callable[[int], None]) -> Path:
+def shipped(file: LockedFile, _into: Path, _saw: Callable[[int], None]) -> Path:
     """A folder of the installed package itself: small numbers that come with the code."""
-    return Path(__file__).parent.parent / locator
+    return Path(__file__).parent.parent / file.locator
 
 
 SOURCES: dict[str, Source] = {
-    "pypi": download_wheel,
+    "pypi": wheel,
+    "hub": hub.download,
     "folder": local,
     "file": local,
     "package": shipped,
 }
+"""By scheme. Several files of one locator share one call, but for the hub's: `ON_REQUEST`."""
+
+ON_REQUEST = frozenset({"hub"})
+"""Schemes that hold single files, and are asked only when the user says so."""
+
+FOREIGN = frozenset({"hub", "folder", "file"})
+"""Schemes whose files are inspected, since other people's tools make them, and may be linked."""

@@ -1,4 +1,7 @@
-"""Files out of an archive or a folder, hashed on the way; only verified ones get their name."""
+"""Files out of an archive or a folder, hashed on the way; only verified ones get their name.
+
+A file that lies in a folder of the same disk is linked, not copied: weights are gigabytes.
+"""
 
 import hashlib
 import os
@@ -12,22 +15,31 @@ from typing import IO
 from engine.errors import ModelError
 from engine.models.cache import sync_folder
 from engine.models.lock import LockedFile
-from engine.models.receipt import Seal
+from engine.models.receipt import Seal, sha256_of
+from engine.models.refusals import inspect
+from engine.models.sources import FOREIGN
 
 _CHUNK = 1 << 20
 
 
 def unpack(archive: Path, file: LockedFile, folder: Path, saw: Callable[[int], None]) -> Seal:
-    """Copy one file into the folder; `saw` is told the bytes so far.
+    """Copy or link one file into the folder; `saw` is told the bytes so far.
 
     Raises:
-        ModelError: if the archive cannot be read, or the bytes are not those of the lock; then
-            nothing of the file is left in the folder.
+        ModelError: if the archive cannot be read, the bytes are not those of the lock, or a
+            foreign file is one that is never read; then nothing of it is left in the folder.
     """
     part = folder / f"{file.name}.part"
+    part.unlink(missing_ok=True)
     try:
-        size, sha256 = _copy(archive, file, part, saw)
+        linked = file.scheme in FOREIGN and _link(archive / file.inner, part)
+        if linked:
+            size, sha256 = part.stat().st_size, sha256_of(part, saw=saw)
+        else:
+            size, sha256 = _copy(archive, file, part, saw)
         check(file, size, sha256, where=archive)
+        if file.scheme in FOREIGN:
+            inspect(part, archive / file.inner)
         part.replace(folder / file.name)
     finally:
         part.unlink(missing_ok=True)
@@ -47,6 +59,14 @@ def check(file: LockedFile, size: int, sha256: str, *, where: Path) -> None:
         f"expected {expected}, found {found}.",
         hint="It was not kept. Run it again; if that fails too, the mirror or folder is at fault.",
     )
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:  # an archive, another disk, or a file that only its owner may link
+        return False
+    return True
 
 
 def _copy(

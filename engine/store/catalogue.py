@@ -16,7 +16,7 @@ from engine.arrays import unit_rows
 from engine.errors import LibraryDamagedError, LibraryVersionError
 from engine.store import schema
 from engine.store.connect import mapped_errors
-from engine.store.records import FileRecord, Found, SnapshotRecord, Stamp, State
+from engine.store.records import Content, FileRecord, Found, SnapshotRecord, Stamp, State
 from engine.types import Embeddings, Ids, Modality, Space, Span, SpanUnit
 
 CAPTION_SUFFIX = b".txt"
@@ -144,6 +144,39 @@ class CatalogueReader:
         with self._reading() as connection:
             return set(connection.execute(select(schema.content.c.digest)).scalars())
 
+    def content_at(self, digest: bytes) -> int | None:
+        """The id of a content, or None."""
+        query = select(schema.content.c.id).where(schema.content.c.digest == digest)
+        with self._reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def contents_after(self, content_id: int, modalities: Iterable[Modality]) -> list[Content]:
+        """Contents of these modalities with greater ids, in order, each with its files."""
+        content, file = schema.content.c, schema.file.c
+        query = (
+            select(
+                content.id, content.digest, content.modality, content.format,
+                schema.root.c.path.label("root_path"), file.path, file.size, file.mtime_ns,
+                file.inode,
+            )
+            .select_from(schema.content.join(schema.file).join(schema.root))
+            .where(content.id > content_id, content.modality.in_([m.value for m in modalities]))
+            .order_by(content.id, file.id)
+        )  # fmt: skip
+        found: dict[int, Content] = {}
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                one = found.get(row.id)
+                if one is None:
+                    one = Content(row.id, row.digest, Modality(row.modality), row.format, [])
+                    found[row.id] = one
+                stamp = Stamp(row.size, row.mtime_ns, row.inode)
+                root = Path(os.fsdecode(row.root_path))
+                one.files.append(
+                    FileRecord(root, row.path, stamp, State.INDEXED, digest=row.digest)
+                )
+        return list(found.values())
+
     def held(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of the digests that are there."""
         column = schema.content.c.digest
@@ -183,6 +216,7 @@ class CatalogueReader:
             .join(schema.content)
             .where(
                 schema.content.c.digest == digest,
+                schema.space.c.name == space.name,
                 schema.space.c.fingerprint == space.fingerprint,
             )
             .order_by(schema.segment.c.ordinal)

@@ -47,33 +47,60 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentRecord:
-    """One segment with its vector; `words` is the text of a passage."""
+    """One segment; `words` is the text of a passage."""
 
     span: Span | None
     words: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Segments of a content that were cut in one way, with a vector for each in every space.
+
+    Attributes:
+        segments: at least one.
+        vectors: a space and its unit rows (len(segments), space.dim), for one space or more.
+    """
+
+    segments: tuple[SegmentRecord, ...]
+    vectors: tuple[tuple[Space, Vectors], ...]
+
+    def __post_init__(self) -> None:
+        ids = np.arange(len(self.segments), dtype=np.int64)
+        for space, rows in self.vectors:
+            Embeddings(space, ids, rows)  # raises unless each segment has one finite unit row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ContentRecord:
-    """New bytes: what they are, their segments, and one vector for each segment.
+    """New bytes: what they are, and what is seen or heard in them.
 
     Attributes:
         info: facts worth showing, such as width, height or duration_ms.
-        space: the space of the vectors.
-        vectors: unit rows (len(segments), space.dim).
+        views: one for most media; a video has its pictures and its sound.
     """
 
     digest: bytes
     modality: Modality
     format: str
     info: Mapping[str, int | str | bool]
-    segments: tuple[SegmentRecord, ...]
-    space: Space
-    vectors: Vectors
+    views: tuple[View, ...]
 
-    def __post_init__(self) -> None:
-        # Raises unless there is one finite unit row for each segment.
-        Embeddings(self.space, np.arange(len(self.segments), dtype=np.int64), self.vectors)
+    @property
+    def segments(self) -> tuple[SegmentRecord, ...]:
+        """The segments of all views, in order."""
+        return tuple(segment for view in self.views for segment in view.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that the catalogue knows, and every file that holds them."""
+
+    id: int
+    digest: bytes
+    modality: Modality
+    format: str
+    files: list[FileRecord]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import (
@@ -24,7 +25,13 @@ from engine.errors import SpaceMismatchError
 from engine.store import schema
 from engine.store.catalogue import CatalogueReader, chunks, encode_info
 from engine.store.connect import mapped_errors, open_writer
-from engine.store.records import ContentRecord, FileRecord, SegmentRecord, SnapshotRecord
+from engine.store.records import (
+    ContentRecord,
+    FileRecord,
+    SegmentRecord,
+    SnapshotRecord,
+    View,
+)
 from engine.types import Modality, Space, Vectors
 
 Key = Mapping[str, int | bytes]
@@ -66,7 +73,67 @@ class CatalogueWriter(CatalogueReader):
                 row = {"name": space.name, "dim": space.dim, "fingerprint": space.fingerprint}
                 connection.execute(insert(schema.space), row)
         elif stored != space:
-            raise SpaceMismatchError(space.name, stored.fingerprint, space.fingerprint)
+            profile = self.setting("profile") or "NAME"
+            made = stored.fingerprint
+            raise SpaceMismatchError(space.name, made, space.fingerprint, profile)
+
+    def set_aside(self, space: Space) -> None:
+        """Give the stored space of this name another name, so that the given one can be adopted.
+
+        Its vectors stay until they are dropped; nothing finds them meanwhile.
+        """
+        stored = self.spaces().get(space.name)
+        if stored is None or stored == space:
+            return
+        aside = f"{stored.name}@{stored.fingerprint[:12]}"
+        with self._writing() as (connection, _):
+            table = schema.space
+            same = table.c.name == stored.name
+            connection.execute(update(table).where(same).values(name=aside))
+
+    def add_views(self, views: Mapping[int, Sequence[View]], settings: Mapping[str, str]) -> int:
+        """Commit more views of contents that are there already, and settings with them.
+
+        Returns:
+            the sequence number of the commit.
+        """
+        with self._writing() as (connection, seq):
+            kinds = _modalities(connection, list(views))
+            owned = [
+                OwnedView(content_id, kinds[content_id], view, first)
+                for content_id, more in views.items()
+                if content_id in kinds
+                for view, first in _numbered(more, _next_ordinal(connection, content_id))
+            ]
+            _insert_views(connection, owned, seq)
+            for key, value in settings.items():
+                _set(connection, key, value)
+        return seq
+
+    def keep_only(
+        self, spaces: Mapping[Modality, Sequence[frozenset[str]]], settings: Mapping[str, str]
+    ) -> int:
+        """Drop every segment that is not in exactly one of its modality's sets of spaces.
+
+        Args:
+            spaces: names of spaces whose vectors a segment must have, all of a set and no other.
+            settings: written in the same transaction; an empty value removes the setting.
+
+        Returns:
+            how many segments were dropped.
+        """
+        with self._writing() as (connection, seq):
+            gone = _foreign_segments(connection, spaces)
+            for part in chunks(gone):
+                vector = schema.vector.c
+                found = select(vector.id, literal(seq)).where(vector.segment_id.in_(part))
+                names = ["vector_id", "seq"]
+                connection.execute(insert(schema.tombstone).from_select(names, found))
+                connection.execute(delete(schema.segment).where(schema.segment.c.id.in_(part)))
+            for key, value in settings.items():
+                _set(connection, key, value)
+            connection.execute(delete(schema.setting).where(schema.setting.c.value == ""))
+        return len(gone)
 
     def adopt_root(self, root: Path) -> None:
         """Make a folder a root; roots inside it become part of it, and keep their files."""
@@ -163,20 +230,83 @@ def _insert_contents(connection: Connection, contents: Sequence[ContentRecord], 
     if not new:
         return
     content_ids = _insert(connection, schema.content, [_content_row(one) for one in new])
-    spaces = dict(connection.execute(select(schema.space.c.name, schema.space.c.id)).all())
-    owners = [
-        (content_id, ordinal, segment)
+    views = [
+        OwnedView(content_id, one.modality, view, first)
         for content_id, one in zip(content_ids, new, strict=True)
-        for ordinal, segment in enumerate(one.segments)
+        for view, first in _numbered(one.views, 0)
     ]
-    segment_ids = _insert(connection, schema.segment, [_segment_row(*owner) for owner in owners])
-    vectors = ((spaces[one.space.name], one.modality, row) for one in new for row in one.vectors)
+    _insert_views(connection, views, seq)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnedView:
+    """A view with the content it belongs to and the number of its first segment there."""
+
+    content_id: int
+    modality: Modality
+    view: View
+    first: int
+
+
+def _numbered(views: Sequence[View], first: int) -> Iterator[tuple[View, int]]:
+    for view in views:
+        yield view, first
+        first += len(view.segments)
+
+
+def _insert_views(connection: Connection, views: Sequence[OwnedView], seq: int) -> None:
     rows = [
-        {"segment_id": segment_id, "seq": seq, **_vector_row(*vector)}
-        for segment_id, vector in zip(segment_ids, vectors, strict=True)
+        _segment_row(one.content_id, ordinal, segment)
+        for one in views
+        for ordinal, segment in enumerate(one.view.segments, start=one.first)
     ]
-    if rows:
-        connection.execute(insert(schema.vector), rows)
+    ids = iter(_insert(connection, schema.segment, rows))
+    spaces = dict(connection.execute(select(schema.space.c.name, schema.space.c.id)).all())
+    vectors = [
+        {"segment_id": segment_id, "seq": seq, **_vector_row(spaces[space.name], one.modality, row)}
+        for one in views
+        for segment_ids in [list(islice(ids, len(one.view.segments)))]
+        for space, matrix in one.view.vectors
+        for segment_id, row in zip(segment_ids, matrix, strict=True)
+    ]
+    if vectors:
+        connection.execute(insert(schema.vector), vectors)
+
+
+def _modalities(connection: Connection, ids: Sequence[int]) -> dict[int, Modality]:
+    content = schema.content.c
+    return {
+        row.id: Modality(row.modality)
+        for part in chunks(ids)
+        for row in connection.execute(
+            select(content.id, content.modality).where(content.id.in_(part))
+        )
+    }
+
+
+def _next_ordinal(connection: Connection, content_id: int) -> int:
+    segment = schema.segment.c
+    query = select(func.max(segment.ordinal)).where(segment.content_id == content_id)
+    last = connection.execute(query).scalar_one_or_none()
+    return 0 if last is None else int(last) + 1
+
+
+def _foreign_segments(
+    connection: Connection, spaces: Mapping[Modality, Sequence[frozenset[str]]]
+) -> list[int]:
+    query = (
+        select(schema.vector.c.segment_id, schema.vector.c.modality, schema.space.c.name)
+        .join(schema.space)
+        .order_by(schema.vector.c.segment_id)
+    )
+    held: dict[int, tuple[str, set[str]]] = {}
+    for row in connection.execute(query):
+        held.setdefault(row.segment_id, (row.modality, set()))[1].add(row.name)
+    return [
+        segment_id
+        for segment_id, (modality, names) in held.items()
+        if frozenset(names) not in spaces.get(Modality(modality), ())
+    ]
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> list[int]:

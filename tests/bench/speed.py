@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from engine import Library, Query
-from engine.store.records import ContentRecord, FileRecord, SegmentRecord, Stamp, State
+from engine.store.records import ContentRecord, FileRecord, SegmentRecord, Stamp, State, View
 from engine.types import Modality
 from indexer import index
 
@@ -73,8 +73,7 @@ def searching(scratch: Path) -> None:
     """Median time of a search in 100,000 picture segments, without the encoder."""
     with Library.open(scratch / "large", create=True, profile="starter") as library:
         _fill(library)
-        encoder = library.profile.encoder_for(Modality.TEXT)
-        assert encoder is not None
+        encoder = library.profile.tracks(Modality.TEXT)[0].encoders[0]
         rows = encoder.encode([encoder.prepare("a dog on a beach")])
         library.embed = lambda *_: rows  # type: ignore[method-assign]
         for name, query, kinds in (
@@ -93,8 +92,7 @@ def searching(scratch: Path) -> None:
 
 def _fill(library: Library) -> None:
     """Write random pictures straight into the catalogue, in batches."""
-    encoder = library.profile.encoder_for(Modality.IMAGE)
-    assert encoder is not None
+    encoder = library.profile.tracks(Modality.IMAGE)[0].encoders[0]
     random = np.random.default_rng(2)
     root = library.path / "pictures"
     with library.writing() as writer:
@@ -109,9 +107,7 @@ def _fill(library: Library) -> None:
                     Modality.IMAGE,
                     "jpeg",
                     {},
-                    (SegmentRecord(None),),
-                    encoder.space,
-                    row[None],
+                    (View((SegmentRecord(None),), ((encoder.space, row[None]),)),),
                 )
                 for digest, row in zip(digests, rows, strict=True)
             ]

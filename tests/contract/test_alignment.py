@@ -1,49 +1,68 @@
 """The laws of an alignment, over the bridges of every profile."""
 
-import tomllib
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-import engine.profile
+from checkpoints.every import every_model, shared_folder
 from engine import bridges
+from engine.models import registry
 from engine.ports import Alignment
 from making import some_rows
 
 WITHOUT_WEIGHTS = "hashed"
-"""Bridges whose profile is named so need no files; all others are marked `weights`."""
+"""Bridges of this profile need no files; those of `starter` are marked `weights`."""
 
-_REGISTRY = Path(engine.profile.__file__).with_name("profiles.toml")
+ON_TEXTS = "random-clip<->random-clap"
+"""A bridge that is fitted on anchor texts: its two sides are two alignments."""
 
 
-def bridge_names() -> list[object]:
-    """Every bridge of the registry, once."""
-    profiles = tomllib.loads(_REGISTRY.read_text())
-    found: dict[str, object] = {}
-    for profile, row in profiles.items():
+def bridge_params() -> list[object]:
+    """Every bridge of the shipped profiles that no hub is needed for, and one on texts."""
+    known = registry()
+    found: list[object] = []
+    for profile in ("starter", WITHOUT_WEIGHTS):
         marks = [] if profile == WITHOUT_WEIGHTS else [pytest.mark.weights]
-        found |= {name: pytest.param(name, marks=marks) for name in row["bridges"]}
-    return list(found.values())
+        found += [
+            pytest.param((name, 0), id=name, marks=marks) for name in known.profile(profile).bridges
+        ]
+    return found + [pytest.param((ON_TEXTS, side), id=f"{ON_TEXTS}-{side}") for side in (0, 1)]
 
 
-@pytest.fixture(params=bridge_names(), scope="module")
-def bridge(request: pytest.FixtureRequest) -> Alignment:
-    return bridges.bridge(request.param)
+@pytest.fixture(params=bridge_params(), scope="module")
+def bridge(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Alignment]:
+    name, side = request.param
+    if name != ON_TEXTS:
+        yield bridges.bridges(name)[side]
+        return
+    with every_model(shared_folder(tmp_path_factory)):
+        yield bridges.bridges(name)[side]
 
 
-def test_rows_come_out_with_unit_length(bridge: Alignment) -> None:
+def test_rows_come_out_finite_and_not_all_nought(bridge: Alignment) -> None:
     mapped = bridge.apply(some_rows(20, bridge.source.dim))
 
     assert (mapped.shape, mapped.dtype) == ((20, bridge.target.dim), np.float32)
-    assert np.abs(np.linalg.norm(mapped, axis=1) - 1).max() < 1e-5
+    assert np.isfinite(mapped).all()
+    assert np.linalg.norm(mapped, axis=1).min() > 0
+
+
+def test_few_rows_arrive_near_the_prior_mean_and_none_on_it(bridge: Alignment) -> None:
+    given = some_rows(50, bridge.source.dim).mean(axis=0)
+
+    assert np.array_equal(bridge.arrival(0, None), bridge.prior_mean)
+    assert np.allclose(bridge.arrival(0, given), bridge.prior_mean, atol=1e-6)
+    assert bridge.arrival(10_000, given).shape == (bridge.target.dim,)
 
 
 def test_a_row_maps_alike_alone_and_in_a_batch(bridge: Alignment) -> None:
     given = some_rows(16, bridge.source.dim, seed=1)
     alone = np.concatenate([bridge.apply(given[i : i + 1]) for i in range(16)])
 
-    assert np.abs((bridge.apply(given) * alone).sum(axis=1) - 1).max() < 1e-5
+    assert np.allclose(bridge.apply(given), alone, atol=1e-5)
 
 
 def test_shuffled_rows_come_out_shuffled(bridge: Alignment) -> None:
@@ -85,7 +104,8 @@ def test_the_prior_mean_is_a_point_of_the_target_inside_the_unit_ball(bridge: Al
 def test_a_bridge_is_the_same_each_time_it_is_made(
     bridge: Alignment, request: pytest.FixtureRequest
 ) -> None:
-    again = bridges.bridge(request.node.callspec.params["bridge"])
+    name, side = request.node.callspec.params["bridge"]
+    again = bridges.bridges(name)[side]
     given = some_rows(4, bridge.source.dim)
 
     assert (again.fingerprint, again.source, again.target) == (

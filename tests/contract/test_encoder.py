@@ -1,7 +1,7 @@
 """The laws of an encoder, over the encoders of every profile."""
 
-import tomllib
-from collections.abc import Sequence
+import wave
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,34 +10,43 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import engine.profile
-from engine import encode
-from engine.media.image import decode_image
+from checkpoints.every import ENCODERS, encoder_of_row, every_model, shared_folder
+from engine.media.pieces import pieces
+from engine.media.probe import probe
+from engine.models import registry
 from engine.ports import AudioRule, Encoder, ImageRule, Payload, TextRule
 from engine.types import Modality, Vectors
 from making import white_noise
 
-WITHOUT_WEIGHTS = "hashed"
-"""Encoders whose profile is named so need no files; all others are marked `weights`."""
-
 SAME = 1 - 1e-5
 
-_REGISTRY = Path(engine.profile.__file__).with_name("profiles.toml")
+WITHOUT_WEIGHTS = "hashed"
+"""The model that needs no files; what `starter` has is marked `weights`."""
 
 
-def encoder_names() -> list[object]:
-    """Every encoder of the registry, once."""
-    profiles = tomllib.loads(_REGISTRY.read_text())
-    found: dict[str, object] = {}
-    for profile, row in profiles.items():
-        marks = [] if profile == WITHOUT_WEIGHTS else [pytest.mark.weights]
-        found |= {name: pytest.param(name, marks=marks) for name in row["encoders"]}
-    return list(found.values())
+def encoder_params() -> list[object]:
+    """Those of the shipped models that no hub is needed for, and every random one."""
+    known = registry()
+    found: list[object] = []
+    for model in (*known.profile("starter").models, WITHOUT_WEIGHTS):
+        marks = [] if model == WITHOUT_WEIGHTS else [pytest.mark.weights]
+        found += [
+            pytest.param((model, Modality(kind)), id=f"{model}-{kind}", marks=marks)
+            for kind in known.model(model).kinds
+        ]
+    return found + [pytest.param(one, id="-".join(one)) for one in ENCODERS]
 
 
-@pytest.fixture(params=encoder_names(), scope="module")
-def encoder(request: pytest.FixtureRequest) -> Encoder:
-    return encode.encoder(request.param)
+@pytest.fixture(params=encoder_params(), scope="module")
+def encoder(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Encoder]:
+    model, modality = request.param
+    if not model.startswith("random-"):
+        yield encoder_of_row(registry().model(model), modality)
+        return
+    with every_model(shared_folder(tmp_path_factory)) as rows:
+        yield encoder_of_row(rows[model], modality)
 
 
 def ordinary(encoder: Encoder, count: int = 8) -> list[Payload]:
@@ -196,7 +205,8 @@ def test_preparing_leaves_the_payload_as_it_is(encoder: Encoder) -> None:
 
 
 def test_an_encoder_says_what_it_is(encoder: Encoder, request: pytest.FixtureRequest) -> None:
-    again = encode.encoder(request.node.callspec.params["encoder"])
+    model, modality = request.node.callspec.params["encoder"]
+    again = encoder_of_row(registry().model(model), modality)
     fits = {Modality.IMAGE: ImageRule, Modality.AUDIO: AudioRule, Modality.TEXT: TextRule}
 
     assert (again.space, again.rule, again.weights) == (
@@ -208,14 +218,68 @@ def test_an_encoder_says_what_it_is(encoder: Encoder, request: pytest.FixtureReq
     assert encoder.space.fingerprint
 
 
-def test_a_grey_picture_embeds_as_its_rgb_copy(encoder: Encoder, tmp_path: Path) -> None:
-    if not isinstance(encoder.rule, ImageRule):
-        pytest.skip("takes no pictures")
+def pictures(folder: Path) -> list[Path]:
+    """Modes and sizes of real folders; the first two show the same."""
     grey = Image.fromarray(photo(90, 60, seed=5)).convert("L")
-    grey.save(tmp_path / "grey.png")
-    grey.convert("RGB").save(tmp_path / "rgb.png")
+    deep = (np.asarray(grey).astype(np.uint16) << 8).astype(np.uint16)
+    colours = Image.fromarray(photo(80, 70, seed=6))
+    made = {
+        "grey.png": grey,
+        "rgb.png": grey.convert("RGB"),
+        "cmyk.jpg": colours.convert("CMYK"),
+        "deep.png": Image.fromarray(deep),
+        "alpha.png": colours.convert("RGBA"),
+        "palette.gif": colours.convert("P"),
+        "pixel.png": colours.crop((0, 0, 1, 1)),
+        "wide.jpg": colours.resize((10_000, 60)),
+    }
+    for name, picture in made.items():
+        if name == "alpha.png":
+            picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+        picture.save(folder / name)
+    return [folder / name for name in made]
 
-    pictures = [decode_image(tmp_path / n, encoder.rule).pixels for n in ("grey.png", "rgb.png")]
-    first, second = embed(encoder, pictures)
 
-    assert float(first @ second) >= SAME
+def sounds(folder: Path) -> list[Path]:
+    """Lengths, rates and channels of real folders; the first two sound the same."""
+    chord = sound(48_000, 48_000, seed=3)
+    made = {
+        "mono.wav": (48_000, chord[:, None]),
+        "stereo.wav": (48_000, np.stack([chord, chord], axis=1)),
+        "96k.wav": (96_000, sound(96_000, 96_000, seed=4)[:, None]),
+        "8k.wav": (8_000, sound(8_000, 8_000, seed=5)[:, None]),
+        "short.wav": (48_000, sound(48_000, 480, seed=6)[:, None]),
+        "long.wav": (16_000, sound(16_000, 35 * 16_000, seed=7)[:, None]),
+        "silent.wav": (44_100, np.zeros((44_100, 2), np.float32)),
+    }
+    for name, (rate, samples) in made.items():
+        with wave.open(str(folder / name), "wb") as out:
+            out.setnchannels(samples.shape[1])
+            out.setsampwidth(2)
+            out.setframerate(rate)
+            out.writeframes((samples * 32_000).astype("<i2").tobytes())
+    return [folder / name for name in made]
+
+
+def texts(folder: Path) -> list[Path]:
+    """A caption twice, in two encodings, and a long text."""
+    words = "ein Hund läuft über den Strand"
+    (folder / "utf8.txt").write_bytes(words.encode())
+    (folder / "utf16.txt").write_bytes(words.encode("utf-16"))
+    (folder / "long.md").write_text("A river runs by. " * 2_000, "utf-8")
+    return [folder / name for name in ("utf8.txt", "utf16.txt", "long.md")]
+
+
+def test_files_as_people_have_them_embed(encoder: Encoder, tmp_path: Path) -> None:
+    """All give unit rows, each as alone; what looks, sounds or reads alike embeds alike."""
+    makers = {Modality.IMAGE: pictures, Modality.AUDIO: sounds, Modality.TEXT: texts}
+    given = [
+        [piece.payload for piece in pieces(path, probe(path).format, encoder.rule)]
+        for path in makers[encoder.modality](tmp_path)
+    ]
+    alone = [embed(encoder, payloads) for payloads in given]
+    together = embed(encoder, [payload for payloads in given for payload in payloads])
+
+    assert_unit_rows(encoder, together, sum(map(len, given)))
+    assert (together * np.concatenate(alone)).sum(axis=1).min() >= SAME
+    assert (alone[0] * alone[1]).sum(axis=1).min() >= 1 - 1e-4

@@ -15,15 +15,22 @@ from engine.library import Library
 from indexer.scan import scan
 from making import caption, picture, tone
 
-GOOD = ("fine.png", "fine.txt", "fine.wav", "really-a-png.jpg", "really-a-wav.mp3", "zz.png")
+GOOD = (
+    "clip-as-sound.mp3",
+    "clip.mp4",
+    "fine.png",
+    "fine.txt",
+    "fine.wav",
+    "really-a-png.jpg",
+    "really-a-wav.mp3",
+    "zz.png",
+)
 
 REASONS = {
     "address.mp3": "container-not-allowed",
     "cut.flac": "truncated",
     "cut.jpg": "truncated",
     "cut.png": "truncated",
-    "clip.mp4": "unsupported",
-    "clip-as-sound.mp3": "unsupported",
     "device.wav": "not-regular",
     "drawing.svg": "unsupported",
     "empty.jpg": "empty",
@@ -141,9 +148,10 @@ def test_each_has_its_reason_and_neighbours_are_indexed(seehear: Terminal, root:
     report = seehear.index(root, code=3)
     reasons = {Path(one["path"]).name: one["reason"].split(":")[0] for one in report["skipped"]}
     assert reasons == REASONS
-    assert report["added"] == report["encoded"] == len(GOOD) + 1
+    copies = 1  # the film under the name of a sound
+    assert report["added"] == report["encoded"] + copies == len(GOOD) + 1
     found = {path.name for path in seehear.found("--image", root / "fine.png", "-k", "50")}
-    assert found == {*GOOD, "inside.png"}
+    assert found == {*GOOD, "inside.png"} - {"clip-as-sound.mp3"}, "equal bytes share a hit"
 
     commits = commits_of(seehear)
     again = seehear.index(root, code=3)

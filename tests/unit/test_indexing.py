@@ -43,15 +43,15 @@ def test_a_walk_leaves_out_hidden_names_links_libraries_and_foreign_folders(tmp_
 
 
 def test_a_walk_tells_candidates_from_refused_and_ignored(tmp_path: Path) -> None:
-    for name in ("a.png", "film.mp4", "README", "b.wav"):
+    for name in ("a.png", "film.mp4", "paper.pdf", "README", "b.wav"):
         (tmp_path / name).touch()
     os.mkfifo(tmp_path / "pipe.txt")
 
     found = scan(tmp_path, tmp_path)
 
-    assert [one.path for one in found.files] == [b"a.png", b"b.wav"]
+    assert [one.path for one in found.files] == [b"a.png", b"b.wav", b"film.mp4"]
     assert {(one.path, why.split(":")[0]) for one, why in found.refused} == {
-        (b"film.mp4", "unsupported"),
+        (b"paper.pdf", "unsupported"),
         (b"pipe.txt", "not-regular"),
     }
     assert found.ignored == [tmp_path / "README"]

@@ -21,7 +21,7 @@ from engine.errors import (
 from engine.library import MAX_HITS, MAX_QUERY_PIECES, Library
 from engine.types import Modality, Query, SearchResult, Term
 from indexer import index
-from making import caption, flipped, names_in, picture, tone
+from making import caption, encoder_of, flipped, names_in, picture, tone
 
 
 def names(result: SearchResult) -> list[str]:
@@ -176,8 +176,7 @@ def test_a_query_by_stored_vectors_equals_a_query_by_encoding(
 ) -> None:
     copy = tmp_path / f"copy-{name}"
     copy.write_bytes((media / name).read_bytes())
-    encoder = indexed.profile.encoder_for(Modality(at))
-    assert encoder is not None
+    encoder = encoder_of(indexed.profile, Modality(at))
 
     stored = indexed.embed(Term(Modality(at), media / name), encoder)
     encoded = indexed.embed(Term(Modality(at), copy), encoder)
@@ -205,8 +204,7 @@ def test_a_file_that_changed_since_is_encoded_again(indexed: Library, media: Pat
 def test_a_long_recording_asks_with_its_first_minutes(library: Library, tmp_path: Path) -> None:
     """One window a second: 59 whole ones in a minute, of which 48 are used."""
     long = tone(tmp_path / "long.wav", hertz=300, seconds=60)
-    encoder = library.profile.encoder_for(Modality.AUDIO)
-    assert encoder is not None
+    encoder = encoder_of(library.profile, Modality.AUDIO)
 
     assert len(library.embed(Term(Modality.AUDIO, long), encoder)) == MAX_QUERY_PIECES
 

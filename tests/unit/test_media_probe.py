@@ -36,14 +36,21 @@ HEADS = {
     "ogg": b"OggS\0\2\0\0",
     "mp3": b"\xff\xfb\x90\x64\0\0",
     "aac": b"\xff\xf1\x50\x80\x2b\x9f",
-    "mp4": b"\0\0\0\x1cftypM4A \0\0\2\0",
+    "m4a": b"\0\0\0\x1cftypM4A \0\0\2\0",
     "aiff": b"FORM\0\0\0\x20AIFCFVER",
     "caf": b"caff\0\1\0\0desc",
     "au": b".snd\0\0\0\x20",
     "wv": b"wvpk\xb6\x2b\0\0",
-    "wma": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9",
-    "mka": b"\x1aE\xdf\xa3\x9f\x42\x86\x81",
+    "wmv": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9",
+    "mkv": b"\x1aE\xdf\xa3\x9f\x42\x86\x81",
+    "mp4": b"\0\0\0\x1cftypisom\0\0\2\0",
+    "avi": b"RIFF\x10\0\0\0AVI LIST",
+    "flv": b"FLV\1\5\0\0\0\x09",
+    "mpg": b"\0\0\1\xba\x44\0\4",
+    "ts": (b"G" + bytes(187)) * 6,
+    "ogv": b"OggS\0\2" + bytes(22) + b"\x80theora\3\2",
 }
+FILMS = {"mp4", "mkv", "wmv", "avi", "flv", "mpg", "ts", "ogv"}
 IMAGES = {"jpeg", "png", "gif", "webp", "bmp", "tiff", "ico", "avif", "heic"}
 
 
@@ -73,12 +80,50 @@ def put(folder: Path, name: str, data: bytes) -> Path:
 
 @pytest.mark.parametrize("found", HEADS)
 def test_the_content_decides_whatever_the_name_says(tmp_path: Path, found: str) -> None:
-    wrong = "x.mka" if found == "mka" else "x.m4a" if found in IMAGES else "x.jpg"
+    wrong = "x.m4a" if found in IMAGES else "x.jpg"
     modality = Modality.IMAGE if found in IMAGES else Modality.AUDIO
+    modality = Modality.VIDEO if found in FILMS else modality
 
     result = probe(put(tmp_path, wrong, HEADS[found]))
 
     assert (result.modality, result.format) == (modality, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "audio"),
+    [
+        ("x.m4a", "mp4", "m4a"),
+        ("x.m4b", "mp4", "m4a"),
+        ("x.mka", "mkv", "mka"),
+        ("x.weba", "mkv", "mka"),
+        ("x.wma", "wmv", "wma"),
+        ("x.opus", "ogv", "ogg"),
+    ],
+)
+def test_a_container_is_a_recording_where_the_name_says_so(
+    tmp_path: Path, name: str, found: str, audio: str
+) -> None:
+    result = probe(put(tmp_path, name, HEADS[found]))
+
+    assert (result.modality, result.format) == (Modality.AUDIO, audio)
+
+
+@pytest.mark.parametrize("found", ["m4a", "mp4", "mkv", "wmv", "ogg"])
+def test_a_container_is_a_film_where_the_name_says_so(tmp_path: Path, found: str) -> None:
+    film = {"m4a": "mp4", "ogg": "ogv"}.get(found, found)
+
+    result = probe(put(tmp_path, "x.mov", HEADS[found]))
+
+    assert (result.modality, result.format) == (Modality.VIDEO, film)
+
+
+@pytest.mark.parametrize("box", [b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"])
+def test_old_quicktime_is_known_by_its_first_box(tmp_path: Path, box: bytes) -> None:
+    assert probe(put(tmp_path, "x.mov", b"\0\0\0\x08" + box + bytes(20))).format == "mp4"
+
+
+def test_a_camera_puts_time_codes_into_a_transport_stream(tmp_path: Path) -> None:
+    assert probe(put(tmp_path, "x.mts", (bytes(4) + b"G" + bytes(187)) * 6)).format == "ts"
 
 
 def test_a_probe_tells_size_time_and_identity(tmp_path: Path) -> None:
@@ -99,7 +144,8 @@ def test_a_probe_tells_size_time_and_identity(tmp_path: Path) -> None:
         ("a.heic", Modality.IMAGE),
         ("a.b.opus", Modality.AUDIO),
         ("notes.md", Modality.TEXT),
-        ("film.mp4", None),
+        ("film.MP4", Modality.VIDEO),
+        ("source.ts", None),
         ("song.m3u8", None),
         ("README", None),
         (".png", None),
@@ -109,9 +155,7 @@ def test_a_scan_goes_by_the_end_of_a_name(name: str, modality: Modality | None) 
     assert modality_of_suffix(name) is modality
 
 
-@pytest.mark.parametrize(
-    "end", ["svg", "pdf", "psd", "nef", "CR2", "mp4", "mov", "mkv", "m3u8", "jxl"]
-)
+@pytest.mark.parametrize("end", ["svg", "pdf", "psd", "nef", "CR2", "vob", "rm", "m3u8", "jxl"])
 def test_known_media_that_we_do_not_read_is_recognised(tmp_path: Path, end: str) -> None:
     assert is_unsupported_media(f"x.{end}")
     # Even where the content looks familiar: a raw photo begins like a TIFF.
@@ -131,7 +175,6 @@ def test_known_media_that_we_do_not_read_is_recognised(tmp_path: Path, end: str)
         ("x.jpg", b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- --><svg/>", "unsupported"),
         ("x.jpg", b"%PDF-1.7\n", "unsupported"),
         ("x.jpg", b"8BPS\0\1", "unsupported"),
-        ("x.wav", b"\0\0\0\x1cftypisom\0\0\2\0isom", "unsupported"),
         ("x.mp3", b"#EXTM3U\nhttp://127.0.0.1/a.mp3\n", "container-not-allowed"),
         ("x.mp3", b"\n #extm3u\n", "container-not-allowed"),
         ("x.wav", b"ffconcat version 1.0\nfile /etc/passwd\n", "container-not-allowed"),
@@ -139,6 +182,10 @@ def test_known_media_that_we_do_not_read_is_recognised(tmp_path: Path, end: str)
         ("x.m4a", b"v=0\no=- 0 0 IN IP4 127.0.0.1\n", "container-not-allowed"),
         ("x.ogg", b"[playlist]\nFile1=http://127.0.0.1/\n", "container-not-allowed"),
         ("x.ogg", b"http://127.0.0.1/stream\n", "container-not-allowed"),
+        ("x.mp4", b"#EXTM3U\nhttp://127.0.0.1/a.ts\n", "container-not-allowed"),
+        ("x.mkv", b"ffconcat version 1.0\nfile /etc/passwd\n", "container-not-allowed"),
+        ("x.mov", b"<?xml version='1.0'?><MPD></MPD>", "container-not-allowed"),
+        ("x.avi", b"GARBAGE that no film begins with", "undecodable"),
         ("x.txt", b"\0" * 50 + b"a" * 50, "binary"),
         ("x.txt", HEADS["png"] + bytes(range(256)) * 4, "binary"),
     ],
@@ -295,6 +342,7 @@ def test_a_missing_end_is_seen_in_formats_that_state_it(tmp_path: Path) -> None:
 def test_importing_the_package_loads_no_decoder() -> None:
     code = (
         "import sys, engine.media, engine.media.image, engine.media.audio, engine.media.text\n"
+        "import engine.media.pieces, engine.media.video\n"
         "sys.exit(bool({'PIL', 'av'} & set(sys.modules)))"
     )
 

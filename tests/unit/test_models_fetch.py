@@ -25,7 +25,9 @@ from engine.models import resolve as resolve_module
 from engine.models import unpack as unpack_module
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = {"alpha.safetensors": b"a" * 3_000_000, "beta.json": b'{"b": 1}', "gamma.txt": b"c\n"}
+HEADER = b'{"a":{"dtype":"U8","shape":[3000000],"data_offsets":[0,3000000]}}'
+ALPHA = len(HEADER).to_bytes(8, "little") + HEADER + b"a" * 3_000_000
+FILES = {"alpha.safetensors": ALPHA, "beta.json": b'{"b": 1}', "gamma.txt": b"c\n"}
 WHEEL = "fakeweights-1.0-py3-none-any.whl"
 PIP = "pypi:fakeweights==1.0!fakeweights/"
 
@@ -90,6 +92,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     for name, value in settings.items():
         monkeypatch.setenv(f"PIP_{name}", value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(made.cache))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr(lock_module, "LOCK", made.lock)
     return made
 
@@ -213,8 +216,8 @@ def test_an_unknown_model_or_source_is_a_model_error(shop: Shop) -> None:
     with pytest.raises(ModelError, match="Known: fake"):
         fetch("other")
 
-    shop.write_lock(source="hub:owner/name@commit!")
-    with pytest.raises(ModelError, match="'hub'"):
+    shop.write_lock(source="ftp:owner/name!")
+    with pytest.raises(ModelError, match="'ftp'"):
         fetch("fake")
 
 

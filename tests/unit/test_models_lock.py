@@ -4,14 +4,48 @@ from dataclasses import replace
 
 import pytest
 
-from engine.models import LockedFile, all_locked, locked
+from engine.models import BUILDERS, LockedFile, LockedModel, locked
+from engine.models.lock import read_rows, shipped, write_row
 from engine.models.sources import SOURCES
 
 IDS = ["minilm", "efficientnet-lite2", "soundfx", "imagenet-names", "starter-bridges"]
 
 
 def test_the_starter_profile_is_locked() -> None:
-    assert [model.id for model in all_locked()] == IDS
+    assert list(shipped())[: len(IDS)] == IDS
+
+
+def test_every_builder_that_the_lock_names_is_known() -> None:
+    assert {model.builder for model in shipped().values()} - {""} <= set(BUILDERS)
+
+
+@pytest.mark.parametrize("model_id", sorted(set(IDS) - {"imagenet-names"}))
+def test_what_the_starter_built_before_is_still_good(model_id: str) -> None:
+    assert locked(model_id).builder == model_id
+    assert BUILDERS[model_id].version == "1"
+
+
+WORDS = ["plain", 'quoted "so"', "back\\slash", "café 犬 🐕", "tab\there", "line\nbreak", "\x7f"]
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_row_reads_back_as_it_was_written(words: str) -> None:
+    file = LockedFile("pooling.json", "hub", "us/m@" + "0" * 40, "1_Pooling/c.json", 3, "a" * 64)
+    row = LockedModel("my.model", (file,), words, words, "x", 3, "clap", "us/m@" + "0" * 40)
+    read = read_rows(write_row(row))["my.model"]
+
+    assert read.files == row.files
+    assert read.licence == words.replace("\x7f", "")
+    assert (read.builder, read.hub, read.digest) == (row.builder, row.hub, row.digest)
+
+
+def test_a_row_without_files_has_no_digest() -> None:
+    unpinned = LockedModel("later", (), "MIT", "us", "x", 3, "clap", "us/m@" + "0" * 40)
+
+    with pytest.raises(ValueError, match="not pinned"):
+        _ = unpinned.digest
+    with pytest.raises(ValueError, match="needs files"):
+        replace(unpinned, hub="")
 
 
 @pytest.mark.parametrize("model_id", IDS)

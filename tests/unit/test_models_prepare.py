@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from engine.errors import DiskFullError, ModelError
-from engine.models import BUILDERS, BuilderRow, Progress, Step, fetch, ready
+from engine.models import BUILDERS, BuilderRow, Progress, Step, fetch, ready, verify
 from engine.models import child as child_module
 from engine.models import lock as lock_module
 
@@ -74,6 +74,10 @@ def converted(home: Path, checkpoint: object) -> dict[str, Any]:
 
 def builder(home: Path, monkeypatch: pytest.MonkeyPatch, code: str, version: str = "1") -> None:
     (home / f"builder_{version}.py").write_text(code)
+    lock = (home / "models.lock").read_text()
+    if 'builder = "fake"' not in lock:
+        lock = lock.replace("download = 1", 'download = 1\nbuilder = "fake"')
+        (home / "models.lock").write_text(lock)
     monkeypatch.setitem(BUILDERS, "fake", BuilderRow(f"builder_{version}", version))
 
 
@@ -159,6 +163,16 @@ def test_of_numpy_only_numbers_are_allowed(home: Path) -> None:
         ready("fake")
 
 
+@pytest.mark.parametrize("ending", [".pt", ".bin"])
+def test_other_endings_are_converted_alike(home: Path, ending: str) -> None:
+    shelve(home, {"a": torch.ones(2)})
+    (home / "net.pth").rename(home / f"net{ending}")
+    lock = (home / "models.lock").read_text().replace("net.pth", f"net{ending}")
+    (home / "models.lock").write_text(lock)
+
+    assert (ready("fake") / "net.safetensors").exists()
+
+
 def test_a_truncated_checkpoint_is_refused(home: Path) -> None:
     torch.save({"a": torch.ones(1000)}, home / "net.pth")
     shelve_bytes(home, (home / "net.pth").read_bytes()[:900])
@@ -236,6 +250,24 @@ def test_a_damaged_build_is_built_again(home: Path, monkeypatch: pytest.MonkeyPa
     assert json.loads((ready("fake") / "model.json").read_text()) == ["a"]
 
 
+def test_verify_finds_changes_in_what_was_made_too(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(home, {"a": torch.ones(4)})
+    builder(home, monkeypatch, BUILDER)
+    built = ready("fake")
+    for target in (built / "model.json", built.parent / "net.safetensors"):
+        before, times = target.read_bytes(), target.stat()
+        target.write_bytes(bytes(len(before)))
+        os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+        with pytest.raises(ModelError, match=f"{target.name} has changed"):
+            verify("fake")
+        ready("fake")
+        if target.parent == built:
+            assert target.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -245,6 +277,13 @@ def test_a_damaged_build_is_built_again(home: Path, monkeypatch: pytest.MonkeyPa
             "never read: model.pkl",
         ),
         ("def build(sources, into):\n    import os; os._exit(3)\n", "ended with code 3"),
+        (
+            (
+                "from engine.errors import ModelError\n"
+                "def build(sources, into):\n    raise ModelError('no tower', hint='None.')\n"
+            ),
+            "could not be built: no tower None",
+        ),
     ],
 )
 def test_a_builder_that_fails_leaves_nothing(

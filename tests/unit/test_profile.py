@@ -1,6 +1,6 @@
 """Profiles route every question over the fewest bridges."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, cast
 
@@ -20,7 +20,8 @@ from engine.encode.hashed import (
     hashed_text,
 )
 from engine.errors import NoRouteError, UsageError
-from engine.ports import Alignment, Encoder
+from engine.models import registry
+from engine.ports import Alignment, Encoder, TextRule
 from engine.profile import Profile
 from engine.types import Modality, Space
 
@@ -72,7 +73,7 @@ def hashed() -> Profile:
 def test_a_route_has_the_least_loss(
     hashed: Profile, asked: str, wanted: str, loss: float, space: Space
 ) -> None:
-    route = hashed.route(Modality(asked), Modality(wanted))
+    (route,) = hashed.routes(Modality(asked), Modality(wanted))
 
     assert (route.loss, route.gallery.space) == (loss, space)
     assert route.encoder.modality.value == asked
@@ -93,53 +94,79 @@ def test_a_direct_way_beats_a_bridge_listed_before_it() -> None:
         (bridge(other, shared),),
     )
 
-    route = profile.route(Modality.TEXT, Modality.IMAGE)
+    (route,) = profile.routes(Modality.TEXT, Modality.IMAGE)
 
     assert (route.loss, route.encoder.space) == (0, shared)
 
 
-def test_no_way_is_an_error_that_names_both_ends(hashed: Profile) -> None:
-    with pytest.raises(NoRouteError, match="knows no way from text to video"):
-        hashed.route(Modality.TEXT, Modality.VIDEO)
+def test_no_way_is_an_error_that_names_both_ends() -> None:
+    profile = Profile("x", "", cast("Any", HASHED[0][:2]), cast("Any", ()))
+
+    with pytest.raises(NoRouteError, match="knows no way from text to audio"):
+        profile.routes(Modality.TEXT, Modality.AUDIO)
 
 
 def test_a_bridge_is_not_walked_backwards() -> None:
     profile = Profile("x", "", cast("Any", HASHED[0][:2]), cast("Any", ()))
 
     with pytest.raises(NoRouteError):
-        profile.route(Modality.TEXT, Modality.IMAGE)
+        profile.routes(Modality.TEXT, Modality.IMAGE)
 
 
 def test_there_is_a_gallery_for_each_encoder_and_each_bridge_out_of_it(hashed: Profile) -> None:
     assert [key.name for key in hashed.galleries] == [
-        "hashed-text-text",
         "hashed-image-image",
-        "hashed-audio-audio",
         "hashed-text-image",
+        "hashed-audio-audio",
         "hashed-text-audio",
+        "hashed-image-video",
+        "hashed-text-video-hashed-image",
+        "hashed-audio-video",
+        "hashed-text-video-hashed-audio",
+        "hashed-text-text",
     ]
 
 
-def test_files_of_a_modality_have_one_encoder(hashed: Profile) -> None:
-    found = hashed.encoder_for(Modality.AUDIO)
+def test_files_of_a_modality_are_indexed_by_who_takes_them(hashed: Profile) -> None:
+    (track,) = hashed.tracks(Modality.AUDIO)
 
-    assert found is not None
-    assert found.space == AUDIO
-    assert hashed.encoder_for(Modality.VIDEO) is None
+    assert [one.space for one in track.encoders] == [AUDIO]
+    assert track.rule == hashed_audio().rule
+
+
+def test_a_video_is_its_pictures_and_its_sound(hashed: Profile) -> None:
+    seen, heard = hashed.tracks(Modality.VIDEO)
+
+    assert (seen.encoders[0].space, heard.encoders[0].space) == (IMAGE, AUDIO)
+    assert [way.gallery.space for way in hashed.routes(Modality.VIDEO, Modality.VIDEO)] == [
+        IMAGE,
+        AUDIO,
+    ]
+
+
+def test_texts_are_cut_once_so_that_every_encoder_reads_the_whole() -> None:
+    short = replace(hashed_text(), space=Space("short", 64, "s"), rule=TextRule(100))
+    profile = Profile("x", "", (hashed_text(), short), ())
+
+    (track,) = profile.tracks(Modality.TEXT)
+
+    assert track.rule == TextRule(100)
+    assert len(track.encoders) == 2
 
 
 def test_the_registry_names_hashed_and_the_default() -> None:
-    assert {"hashed", profiles.DEFAULT} <= set(profiles.names())
+    assert {"hashed", profiles.DEFAULT} <= set(registry().profiles)
 
 
 def test_the_hashed_profile_of_the_registry_can_answer_everything() -> None:
     loaded = Profile.load("hashed")
     three = [Modality.TEXT, Modality.IMAGE, Modality.AUDIO]
 
-    assert {loaded.route(a, w).loss for a, w in product(three, three)} == {0, 1, 2}
+    found = {way.loss for a, w in product(three, three) for way in loaded.routes(a, w)}
+    assert found == {0, 1, 2}
 
 
 def test_an_unknown_profile_is_a_usage_error_that_lists_the_known() -> None:
     with pytest.raises(UsageError, match="no profile 'nonsense'") as caught:
         Profile.load("nonsense")
-    assert "hashed" in caught.value.hint
+    assert "starter" in caught.value.hint

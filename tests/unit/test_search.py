@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from engine.errors import NoRouteError
+from engine.errors import NoRouteError, UsageError
 from engine.gallery import Gallery, GalleryKey
 from engine.ports import Encoder
 from engine.profile import Profile, Route
@@ -68,7 +68,7 @@ class Shelf:
         return one
 
     def gallery(self, key: GalleryKey) -> Gallery:
-        return cast("Gallery", _Planned(self.scores[key.modality], self.depths))
+        return cast("Gallery", _Planned(self.scores.get(key.modality, {}), self.depths))
 
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
         wanted = set(vector_ids)
@@ -297,10 +297,27 @@ def test_equal_scores_come_in_the_same_order_each_time() -> None:
 def test_a_modality_that_nothing_leads_to_is_an_error_unless_another_is_wanted_too() -> None:
     shelf = Shelf()
     shelf.put("a.jpg", 1.0)
+    silent = Profile("silent", "", PROFILE.encoders[:2], ())
 
-    assert names(search(shelf, wanted=frozenset({Modality.VIDEO, IMAGE}))) == ["a.jpg"]
-    with pytest.raises(NoRouteError, match="from text to video"):
-        search(shelf, wanted=frozenset({Modality.VIDEO}))
+    found = Searcher(silent, shelf).search(Query("dog"), Scope(frozenset({AUDIO, IMAGE})), 10)
+    assert names(found) == ["a.jpg"]
+    with pytest.raises(NoRouteError, match="from text to audio"):
+        Searcher(silent, shelf).search(Query("dog"), Scope(frozenset({AUDIO})), 10)
+
+
+def test_a_video_is_asked_with_by_what_is_in_it() -> None:
+    """A video without sound asks with its pictures only; one without either cannot ask."""
+    shelf = Shelf()
+    shelf.put("a.jpg", 1.0)
+    shelf.put("b.wav", 2.0, AUDIO)
+    seen = rows([1, 0, 0, 0])
+    query = Query(video="clip.mp4")
+
+    shelf.embed = lambda _, encoder: seen[: encoder.modality is IMAGE]  # type: ignore[method-assign]
+    assert names(search(shelf, query=query, wanted=frozenset({IMAGE, AUDIO}))) == ["b.wav", "a.jpg"]
+    shelf.embed = lambda *_: seen[:0]  # type: ignore[method-assign]
+    with pytest.raises(UsageError, match=r"clip\.mp4 has nothing in it"):
+        search(shelf, query=query)
 
 
 def test_timings_name_every_step() -> None:
@@ -318,8 +335,10 @@ def test_several_rows_ask_with_their_mean_direction() -> None:
     key = GalleryKey(IMAGE, SPACE, SPACE)
     encoder = cast("Encoder", _Encoder(AUDIO))
 
-    plain = query_vector(Route(encoder, None, key), two)
-    turned = query_vector(Route(encoder, Turn(), GalleryKey(IMAGE, TARGET, TARGET)), two)
+    plain = query_vector(Route(encoder, None, key), two, None)
+    turn = Turn()
+    route = Route(encoder, turn, GalleryKey(IMAGE, TARGET, TARGET))
+    turned = query_vector(route, two, turn.prior_mean)
 
     half = 0.5**0.5
     assert plain.tolist() == pytest.approx([half, half, 0, 0])

@@ -1,0 +1,11 @@
+"""Sounds and words in one space: LAION's own CLAP checkpoints (Wu et al., ICASSP 2023)."""
+
+from engine.encode.audio_tower import AudioTower
+from engine.encode.text_tower import TextTower
+from engine.models import ModelRow
+from engine.ports import Encoder
+
+
+def encoders(row: ModelRow) -> tuple[Encoder, ...]:
+    """The model's two towers."""
+    return TextTower(row), AudioTower(row)

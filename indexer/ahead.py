@@ -1,0 +1,36 @@
+"""Reading ahead of a consumer: an iterator that a thread advances, a bounded number of steps."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_END = object()
+
+
+@contextmanager
+def ahead(stream: Iterator[T], count: int) -> Iterator[Iterator[T]]:
+    """The same items in the same order, at most `count` of them made before they are taken.
+
+    An exception of the stream is raised where its item would have come. Nothing is read before
+    the first item is asked for; leaving the context stops the reading.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    try:
+        yield _taken(pool, stream, count)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _taken(pool: ThreadPoolExecutor, stream: Iterator[T], count: int) -> Iterator[T]:
+    waiting: deque[Future[T | object]] = deque()
+    while True:
+        while len(waiting) < count:
+            waiting.append(pool.submit(next, stream, _END))
+        item = waiting.popleft().result()
+        if item is _END:
+            return
+        yield item  # type: ignore[misc]
