@@ -28,9 +28,10 @@ from safetensors.numpy import load_file, save_file
 
 from engine import models
 from engine.arrays import unit_rows
+from engine.encode import encoders
 from engine.encode.efficientnet import EfficientNet
-from engine.encode.minilm import MiniLM
 from engine.media.image import decode_image
+from engine.models import registry
 from engine.types import Vectors
 from ucs import CLASSES
 
@@ -152,7 +153,7 @@ def class_prompts(noun: Noun, nouns: dict[str, Noun]) -> list[list[str]]:
 
 def embedded(texts: Sequence[str]) -> Vectors:
     """Sentence vectors, unit rows."""
-    encoder = MiniLM()
+    (encoder,) = encoders(registry().model("minilm"))
     prepared = [encoder.prepare(text) for text in texts]
     parts = [encoder.encode(prepared[at : at + 64]) for at in range(0, len(prepared), 64)]
     return np.concatenate(parts)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine import vectors
 from engine.arrays import blocks, top_k, unit_rows
 from engine.ports import Alignment, VectorIndex
 from engine.rank.calibrate import Moments
@@ -19,7 +20,7 @@ from engine.store.catalogue import CatalogueReader
 from engine.store.records import SnapshotRecord
 from engine.store.writer import CatalogueWriter
 from engine.types import Embeddings, Ids, Modality, Scores, Space, Vectors
-from engine.vectors import VectorIndexKind, kind
+from engine.vectors import VectorIndexKind
 from engine.vectors.flat import FlatIndex
 
 _RECIPE = "1"
@@ -80,8 +81,11 @@ class Gallery:
         return len(self._base) + len(self._delta) - len(self._gone)
 
     @classmethod
-    def build(cls, key: GalleryKey, native: Embeddings, index: VectorIndexKind) -> "Gallery":
-        """Derive all rows from native vectors."""
+    def build(
+        cls, key: GalleryKey, native: Embeddings, index: VectorIndexKind | None = None
+    ) -> "Gallery":
+        """Derive all rows from native vectors, for an index of this kind or the fitting one."""
+        index = index or vectors.fitting(len(native), key.space.dim)
         rows = _carried(key, native.vectors)
         centre = _centre(key, rows)
         base = index(key.space.dim)
@@ -98,7 +102,8 @@ class Gallery:
 
     def hide(self, gone: Ids) -> None:
         """Leave out vectors that were removed after the base was built; others are no matter."""
-        self._gone = np.intersect1d(gone, self._base.ids)
+        if len(gone):  # np.isin would import numpy.ma, which costs a cold search 15 ms
+            self._gone = gone[np.isin(gone, self._base.ids)]
 
     def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
         """The k best rows for a query vector (dim,): vector ids and calibrated scores."""
@@ -123,13 +128,14 @@ class Gallery:
         return save(arrays)
 
     @classmethod
-    def load(cls, key: GalleryKey, data: bytes, index: VectorIndexKind) -> "Gallery":
+    def load(cls, key: GalleryKey, data: bytes) -> "Gallery":
         """The gallery that `dump` wrote, from bytes whose digest was checked."""
         from safetensors.numpy import load
 
         arrays = load(data)
         moments = Moments(int(arrays["count"][0]), arrays["mean"], arrays["covariance"])
-        base = index.load(arrays["index"].data)
+        dumped = arrays["index"].data
+        base = vectors.of(dumped).load(dumped)
         return cls(key, base, arrays["centre"], moments)
 
     @property
@@ -156,13 +162,12 @@ def open_gallery(
     catalogue: CatalogueReader, folder: Path, key: GalleryKey, index: VectorIndexKind | None = None
 ) -> Opened:
     """The newest sound snapshot and what was committed since; else all from the catalogue."""
-    index = index or kind("faiss")
     remarks = []
     for record in catalogue.snapshots(key.name):
         if record.fingerprint != key.fingerprint:
             continue
         try:
-            gallery = Gallery.load(key, snapshots.read(folder, record), index)
+            gallery = Gallery.load(key, snapshots.read(folder, record))
         except (ValueError, KeyError) as error:
             remarks.append(f"snapshot {record.name} is not used: {error}")
             continue
@@ -184,7 +189,7 @@ def publish_gallery(catalogue: CatalogueWriter, folder: Path, key: GalleryKey) -
     native = catalogue.vectors_since(key.native, key.modality, 0)
     if not len(native) and newest is None:
         return False
-    gallery = Gallery.build(key, native, kind("faiss"))
+    gallery = Gallery.build(key, native)
     name, size, digest = snapshots.publish(folder, f"{key.name}-{seq}", gallery.dump())
     record = SnapshotRecord(key.name, key.fingerprint, seq, len(native), name, size, digest)
     snapshots.discard(folder, catalogue.add_snapshot(record, keep=GENERATIONS))

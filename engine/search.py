@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from engine.arrays import top_k, unit_rows
 from engine.errors import NoRouteError, UsageError
@@ -21,6 +20,7 @@ from engine.gallery import Gallery, GalleryKey
 from engine.ports import Encoder
 from engine.profile import Profile, Route
 from engine.store.records import Found
+from engine.threads import one_blas_thread
 from engine.types import (
     Evidence,
     Hit,
@@ -112,7 +112,7 @@ class Searcher:
         is its best there, its score for the query is the sum over the terms.
         """
         self._spent = {}
-        with self._timed("total"), _blas().limit(limits=1, user_api="blas"):
+        with self._timed("total"), one_blas_thread():
             by_term = [self._legs(term, scope, k) for term in query.terms]
             fused = comb_sum([comb_max([leg.ranking for leg in legs]) for legs in by_term])
             hits = _hits(fused, [leg for legs in by_term for leg in legs], k)
@@ -151,7 +151,7 @@ class Searcher:
         if isinstance(term.payload, Path):
             yield cache(lambda name: self._embed(term, encoders[name]))
             return
-        with ThreadPoolExecutor(1, thread_name_prefix="encode") as pool:
+        with ThreadPoolExecutor(len(encoders), thread_name_prefix="encode") as pool:
             begun = {name: pool.submit(self._embed, term, one) for name, one in encoders.items()}
             yield lambda name: begun[name].result()
 
@@ -213,12 +213,6 @@ class Searcher:
         finally:
             spent = (time.perf_counter() - start) * 1000
             self._spent[step] = self._spent.get(step, 0.0) + spent
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Numpy's threads: after each small product they spin, on the cores that scan the vectors."""
-    return ThreadpoolController()
 
 
 def query_vector(route: Route, rows: Vectors, centre: Vectors | None) -> Vectors:

@@ -90,7 +90,7 @@ class Embeddings:
         lengths = np.linalg.norm(self.vectors, axis=1)
         if lengths.size and np.abs(lengths - 1).max() > UNIT_TOLERANCE:
             raise ValueError(f"a vector of space {self.space.name} is not of unit length")
-        if len(np.unique(self.ids)) != len(self.ids):
+        if (np.diff(np.sort(self.ids)) == 0).any():  # np.unique would import numpy.ma: 30 ms
             raise ValueError("ids are not unique")
 
     def __len__(self) -> int:

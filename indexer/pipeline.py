@@ -14,6 +14,7 @@ from engine.errors import MediaError, UsageError
 from engine.library import Library, stamp_of
 from engine.store.records import ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
+from engine.threads import one_blas_thread
 from indexer.embed import embed
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
@@ -65,7 +66,8 @@ def index(
         todo = _plan(writer, scopes, scans)
         _get_ready(library, todo, watch_weights)
         run = _Run(library, writer, todo, watch)
-        run.work(workers or os.cpu_count() or 1)
+        with one_blas_thread():
+            run.work(workers or os.cpu_count() or 1)
         library.publish(writer)
         writer.checkpoint()
     return run.report(scans, away, time.perf_counter() - start)

@@ -20,6 +20,7 @@ from engine.media.reasons import Reason
 from engine.profile import Profile, Track
 from engine.store.records import Content, ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
+from engine.threads import one_blas_thread
 from engine.types import Modality
 from indexer.embed import embed
 from indexer.read import New, strands_of
@@ -112,7 +113,8 @@ def move(
         if not work.is_needed():
             return MoveReport(name, switched=True, encoded=0)
         work.begin()
-        work.encode(workers or os.cpu_count() or 1)
+        with one_blas_thread():
+            work.encode(workers or os.cpu_count() or 1)
         return work.finish(leave_missing=leave_missing)
 
 

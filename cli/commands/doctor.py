@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from cli.commands.options import LibraryOption
 from cli.render import console, shown
@@ -48,6 +47,8 @@ def _has(name: str) -> bool:
 
 
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 15 ms that only this needs
+
     try:
         return version(name)
     except PackageNotFoundError:

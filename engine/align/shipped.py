@@ -7,7 +7,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from engine.align import anchored
-from engine.arrays import unit_rows
+from engine.arrays import through_half, unit_rows
 from engine.types import Vectors
 
 _KEPT = ("picture_classes", "sound_classes", "head_weight", "head_bias")
@@ -30,7 +30,8 @@ def build(sources: Path, into: Path) -> None:
         words=np.concatenate([_centred(classes), named]),
         bank=_centred(bank),
     )
-    fitted = {name: rows.astype(np.float16) for name, rows in anchored.fit(anchors).items()}
+    # Rounded to float16, so that no two machines differ; written as float32, which is mapped.
+    fitted = {name: through_half(rows) for name, rows in anchored.fit(anchors).items()}
     kept = {name: stored[name] for name in stored if name in _KEPT or name.startswith("sound_")}
     save_file({**fitted, **kept, "word_mean": bank.mean(axis=0)}, into / "bridges.safetensors")
 

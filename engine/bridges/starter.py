@@ -16,8 +16,8 @@ from engine import models
 from engine.align import anchored
 from engine.align.conse import ConSE
 from engine.arrays import unit_rows
+from engine.encode import encoders
 from engine.encode.efficientnet import EfficientNet
-from engine.encode.minilm import MiniLM
 from engine.encode.soundfx import SoundFx
 from engine.types import Space, Vectors
 
@@ -85,7 +85,13 @@ class Bridge:
 def anchored_space() -> Space:
     """Where pictures and words meet: the anchored part, then the class part."""
     fingerprint = f"anchored-1:{models.locked(MODEL).digest}"
-    return Space("anchored", anchored.RANK + MiniLM().space.dim, fingerprint)
+    return Space("anchored", anchored.RANK + word_space().dim, fingerprint)
+
+
+def word_space() -> Space:
+    """Where words are: MiniLM's."""
+    (minilm,) = encoders(models.registry().model("minilm"))
+    return minilm.space
 
 
 def efficientnet_anchored() -> Bridge:
@@ -99,7 +105,7 @@ def efficientnet_anchored() -> Bridge:
 def minilm_anchored() -> Bridge:
     """Words into the space they share with pictures."""
     return Bridge(
-        MiniLM().space, anchored_space(), "minilm-anchored", 0.4, _word_rows,
+        word_space(), anchored_space(), "minilm-anchored", 0.4, _word_rows,
         _no_mean(anchored_space()), _no_mean(anchored_space()),
     )  # fmt: skip
 
@@ -107,7 +113,7 @@ def minilm_anchored() -> Bridge:
 def efficientnet_minilm() -> Bridge:
     """Pictures among words, by the classes they may belong to."""
     return Bridge(
-        EfficientNet().space, MiniLM().space, "efficientnet-minilm", 1.0, _picture_classes,
+        EfficientNet().space, word_space(), "efficientnet-minilm", 1.0, _picture_classes,
         lambda numbers: numbers["picture_classes"].mean(axis=0), lambda n: n["word_mean"],
     )  # fmt: skip
 
@@ -115,7 +121,7 @@ def efficientnet_minilm() -> Bridge:
 def soundfx_minilm() -> Bridge:
     """Sounds among words, by the classes they may belong to."""
     return Bridge(
-        SoundFx().space, MiniLM().space, "soundfx-minilm", 1.0, _sound_classes,
+        SoundFx().space, word_space(), "soundfx-minilm", 1.0, _sound_classes,
         lambda numbers: numbers["sound_classes"].mean(axis=0), lambda n: n["word_mean"],
     )  # fmt: skip
 

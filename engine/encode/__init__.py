@@ -7,7 +7,6 @@ from engine.ports import Encoder
 from engine.registry import adapter
 
 _ADAPTERS = {
-    "minilm": "engine.encode.minilm:encoders",
     "efficientnet": "engine.encode.efficientnet:encoders",
     "soundfx": "engine.encode.soundfx:encoders",
     "openclip": "engine.encode.openclip:encoders",

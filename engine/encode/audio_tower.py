@@ -43,7 +43,7 @@ class AudioTower:
         window = row.window_ms or _window_ms(self._part)
         return AudioRule(rate, window, row.hop_ms or window // 2)
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """The model's own space, which its other towers share."""
         return space_of(self._row, self._row.dim or self._towers.dim)

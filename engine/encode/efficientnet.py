@@ -39,7 +39,7 @@ class EfficientNet:
     weights = (MODEL,)
     at_once = 16
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """1280 components; pictures that look alike are near."""
         return Space("efficientnet", DIM, f"{models.locked(MODEL).digest}:{_PREPARATION}")

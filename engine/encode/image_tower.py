@@ -41,7 +41,7 @@ class ImageTower:
         """Twice the pixels that the network sees: scaled down from there, nothing shows."""
         return ImageRule(at_least=2 * (self._row.pixels or max(self._part.pixels)))
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """The model's own space, which its other towers share."""
         return space_of(self._row, self._row.dim or self._towers.dim)

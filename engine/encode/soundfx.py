@@ -38,7 +38,7 @@ class SoundFx:
     weights = (MODEL,)
     at_once = 16
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """512 components; sounds that are made alike are near."""
         return Space("soundfx", DIM, f"{models.locked(MODEL).digest}:{_PREPARATION}:{self.rule}")

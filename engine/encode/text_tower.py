@@ -57,7 +57,7 @@ class TextTower:
         """Passages that about fill the tower's context."""
         return TextRule(max_characters=CHARACTERS * (self._tokens - 2))
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """The model's own space, which its other towers share."""
         return space_of(self._row, self._row.dim or self._towers.dim)

@@ -84,13 +84,23 @@ class LockedModel:
         """Digest of the bytes that the model consists of; words about them do not change it."""
         if not self.files:
             raise ValueError(f"{self.id} has no files yet: it is not pinned")
-        content = [self.id, sorted((file.name, file.size, file.sha256) for file in self.files)]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        return _digest(self.id, self.files)
+
+
+@lru_cache(maxsize=64)
+def _digest(model_id: str, files: tuple[LockedFile, ...]) -> str:
+    content = [model_id, sorted((file.name, file.size, file.sha256) for file in files)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def shipped() -> dict[str, LockedModel]:
     """Every model of the lock by id, in its order."""
-    return read_rows(LOCK.read_text("utf-8"))
+    return _shipped(LOCK, LOCK.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _shipped(lock: Path, _changed_ns: int) -> dict[str, LockedModel]:
+    return read_rows(lock.read_text("utf-8"))
 
 
 @lru_cache(maxsize=8)

@@ -171,12 +171,11 @@ def _moving(terminal: Terminal) -> bool:
 COUNT_TORCH = """
 import sys
 sys.argv = ["seehear", *sys.argv[1:]]
-from cli.app import main
-try:
-    main()
-finally:
-    heavy = {"torch", "torchaudio", "transformers", "open_clip", "timm", "openvino", "laion_clap"}
-    sys.stderr.write(f"heavy: {sorted(heavy & set(sys.modules))}\\n")
+from cli.app import run
+code = run()
+heavy = {"torch", "torchaudio", "transformers", "open_clip", "timm", "openvino", "laion_clap"}
+sys.stderr.write(f"heavy: {sorted(heavy & set(sys.modules))}\\n")
+sys.exit(code)
 """
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine import models
+from engine.encode import encoders
 from engine.encode.efficientnet import EfficientNet
-from engine.encode.minilm import MiniLM
 from engine.encode.soundfx import BANDS, FFT, HOP, LOG_MAX, LOG_SCALE, RATE, SoundFx
 from engine.media.image import decode_image
 
@@ -40,7 +40,7 @@ def test_the_picture_network_names_what_it_sees(picture: str, classes: set[int])
 
 def test_the_sentence_network_agrees_with_its_model_card() -> None:
     """The card of all-MiniLM-L6-v2 gives .943 for this pair."""
-    encoder = MiniLM()
+    (encoder,) = encoders(models.registry().model("minilm"))
     sentences = ("That is a happy person", "That is a very happy person")
     rows = encoder.encode([encoder.prepare(one) for one in sentences])
 
