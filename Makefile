@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint types layers tests bench clean
+.PHONY: demo test lint types layers tests bench anchors clean
 
 $(READY): pyproject.toml
 	@echo "Setting up $(VENV); torch is large, so the first time takes a minute or more."
@@ -39,6 +39,9 @@ tests: $(READY)
 
 bench: $(READY)  ## figures, printed and never asserted
 	$(BIN)/python -m tests.bench.all
+
+anchors: $(READY)  ## published figures, where weights and data are here; says what is not run
+	@$(BIN)/python -m tests.anchors
 
 clean:
 	rm -rf $(VENV) .demo

@@ -118,6 +118,7 @@ class Library:
         stored = catalogue.setting("profile") or DEFAULT
         if profile is not None and profile != stored:
             catalogue.close()
+            Profile.load(profile)  # an unknown name is told as such
             raise UsageError(
                 f"The library {folder} was made with profile '{stored}', not '{profile}'.",
                 hint=f"To change it: seehear profile use {profile}",

@@ -16,7 +16,7 @@ from cli.commands.options import (
 )
 from cli.commands.show import kinds, show
 from cli.settings import read_settings
-from cli.wiring import files_among, open_library
+from cli.wiring import files_among, open_library, warm_in_background
 
 _File = Optional[Path]  # noqa: UP045
 
@@ -38,12 +38,15 @@ def command(
     json: JsonOption = False,
     library: LibraryOption = None,
 ) -> None:
-    """Find pictures, sounds and texts by words, by a picture, by a sound, or by a mix of these."""
+    """Find pictures, sounds, videos and texts by words, by any of these, or by a mix of them."""
+    settings = read_settings(library)
+    words, files = files_among(terms or [])
+    if words:
+        warm_in_background(settings)
     from engine.errors import UsageError
     from engine.library import modality_of
     from engine.types import Modality, Query
 
-    words, files = files_among(terms or [])
     given = {
         Modality.IMAGE: image,
         Modality.AUDIO: audio,
@@ -65,6 +68,6 @@ def command(
         video=given[Modality.VIDEO],
         text_file=given[Modality.TEXT],
     )
-    with open_library(read_settings(library)) as opened:
+    with open_library(settings) as opened:
         result = opened.search(query, modalities=kinds(wanted), under=under or [], k=top)
         show(result, opened.remarks, paths=paths, null=null, json=json)

@@ -37,6 +37,11 @@ _DEVICES = ("auto", "cpu", "cuda")
 _PRECISIONS = ("auto", "f32")
 
 
+_LOADING: dict[Path, threading.Lock] = {}
+_LOADED: dict[tuple[Path, int], "Network"] = {}
+"""Text networks by file and time, each made under its file's lock."""
+
+
 class Network(Protocol):
     """A loaded tower: deterministic, callable from any thread."""
 
@@ -178,8 +183,15 @@ class TorchNetwork:
 
 
 def text_network(file: Path) -> Network:
-    """For text towers: what is loaded quickest, since a query is one short text."""
-    return PatientNetwork(file)
+    """For text towers: what is loaded quickest, since a query is one short text.
+
+    A file is loaded once in a process, whoever asks first.
+    """
+    key = (file, file.stat().st_mtime_ns)
+    with _LOADING.setdefault(file, threading.Lock()):
+        if key not in _LOADED:
+            _LOADED[key] = PatientNetwork(file)
+        return _LOADED[key]
 
 
 def dense_network(

@@ -1,7 +1,7 @@
 """Every benchmark, one after the other: `make bench`."""
 
-from tests.bench import retrieval, speed
+from tests.bench import bridge, cold, retrieval, sounds, speed, towers, video
 
 if __name__ == "__main__":
-    retrieval.main()
-    speed.main()
+    for one in (retrieval, speed, cold, towers, sounds, video, bridge):
+        one.main()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.app import _COMMANDS
+from cli.app import _COMMANDS, _GROUPS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -17,7 +17,7 @@ SAMPLE = ROOT / "data" / "sample"
 
 
 def test_every_command_is_in_the_readme() -> None:
-    for name, _ in _COMMANDS:
+    for name in (*(name for name, _ in _COMMANDS), *_GROUPS):
         assert f"seehear {name}" in README
 
 

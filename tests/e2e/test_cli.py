@@ -182,7 +182,11 @@ def test_ways_to_ask(indexed: Terminal) -> None:
         (["similar"], ["file"]),
         (["index", "nowhere"], ["nowhere", "spelling"]),
         (["index", "~no-such-user"], ["~no-such-user", "spelling"]),
-        (["index", "--profile", "bogus"], ["'hashed', not 'bogus'", "--library"]),
+        (["index", "--profile", "bogus"], ["no profile 'bogus'", "starter"]),
+        (["index", "--profile", "starter"], ["'hashed', not 'starter'", "profile use starter"]),
+        (["profile", "use", "bogus"], ["no profile 'bogus'", "starter"]),
+        (["models", "pull"], ["Which models?"]),
+        (["models", "pull", "bogus"], ["no model 'bogus'", "models list"]),
         (["forget", "nowhere"], ["nowhere", "seehear status"]),
         (["status", "--bogus"], ["--bogus"]),
         (["bogus"], ["bogus"]),
@@ -200,7 +204,7 @@ def test_wrong_usage(
 def test_a_profile_that_is_not_there_leaves_nothing(seehear: Terminal, media: Path) -> None:
     ended = seehear("index", media, "--profile", "bogus")
     assert ended.code == 2
-    assert one_sentence(ended, "no profile 'bogus'", "hashed")
+    assert one_sentence(ended, "no profile 'bogus'", "starter")
     assert not seehear.library.exists()
 
 

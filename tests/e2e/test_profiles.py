@@ -19,6 +19,9 @@ from checkpoints.hub import COMMIT, serving
 from engine.models.registry import SHIPPED
 from making import picture, tone
 
+CACHE = os.environ.get("XDG_CACHE_HOME", str(Path("~/.cache").expanduser()))
+"""Where the starter's weights are; read before any fixture names another place."""
+
 OFFLINE = ("unshare", "--map-root-user", "--net", "--")
 
 
@@ -198,10 +201,8 @@ def test_a_search_by_words_imports_no_torch(terminal: Terminal, media: Path) -> 
 
 @pytest.mark.weights
 def test_the_starter_searches_without_torch_too(seehear: Terminal, media: Path) -> None:
-    seehear.environ["XDG_CACHE_HOME"] = os.environ.get(
-        "XDG_CACHE_HOME", str(Path("~/.cache").expanduser())
-    )
-    assert seehear("index", media, "--profile", "starter").code == 0
+    seehear.environ["XDG_CACHE_HOME"] = CACHE
+    assert seehear.alone("index", media, "--profile", "starter").code == 0
 
     assert heavy_after(seehear, "search", "a fox") == "heavy: []"
 
@@ -244,12 +245,10 @@ def test_an_unreachable_hub_is_one_sentence_and_nothing_is_left_behind(
 def test_without_a_named_profile_nothing_is_downloaded_and_it_says_so(
     seehear: Terminal, media: Path
 ) -> None:
-    seehear.environ["XDG_CACHE_HOME"] = os.environ.get(
-        "XDG_CACHE_HOME", str(Path("~/.cache").expanduser())
-    )
+    seehear.environ["XDG_CACHE_HOME"] = CACHE
     ended = seehear("status")
     assert ended.code == 10
-    first = seehear("index", media)
+    first = seehear.alone("index", media)
 
     assert first.code == 0
     assert first.err.splitlines()[0] == (

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -207,11 +207,15 @@ def test_a_payload_embeds_alike_alone_and_in_a_batch(loaded: Loaded) -> None:
         assert tower.encode([]).shape == (0, tower.space.dim)
 
 
-def test_both_towers_share_a_dim_and_a_name(loaded: Loaded) -> None:
-    image, text = loaded.image.space, loaded.text.space
+def test_both_towers_share_one_space(loaded: Loaded) -> None:
+    assert loaded.image.space == loaded.text.space
+    assert loaded.image.space.name == "tiny"
 
-    assert (image.name, image.dim) == (text.name, text.dim) == ("tiny", image.dim)
-    assert image.fingerprint != text.fingerprint
+
+def test_what_a_row_chooses_is_part_of_the_space(loaded: Loaded) -> None:
+    row = replace(loaded.image._row, hop_ms=2_000)
+
+    assert ImageTower(row).space != loaded.image.space
 
 
 def test_the_manifest_says_how_the_checkpoint_was_trained(loaded: Loaded) -> None:
