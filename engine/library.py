@@ -3,7 +3,7 @@
 import errno
 import fcntl
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,9 @@ snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings
 
 MOVING = "moving"
 """The setting that holds how far a move to another profile is (indexer.switch)."""
+
+_MADE = "made:"
+"""Begins the names of settings that say what computed the vectors of a space."""
 
 _UNFINISHED = (
     "a change of profile was interrupted; it goes on with the same `seehear profile use NAME`"
@@ -288,6 +291,18 @@ class Library:
         """Write fresh snapshots where they are behind; returns how many were written."""
         keys = (profile or self.profile).galleries
         return sum(publish_gallery(writer, self._snapshots, key) for key in keys)
+
+    def record_makers(self, writer: CatalogueWriter, encoders: Iterable[Encoder]) -> None:
+        """Write down what computed the vectors: which engine, where, in which precision.
+
+        It does not change what a space is; whoever compares libraries may want to know.
+        """
+        for one in encoders:
+            writer.set_setting(f"{_MADE}{one.space.name}:{one.modality}", one.describe())
+
+    def makers(self) -> dict[str, str]:
+        """What `record_makers` wrote, by ``space:modality``."""
+        return self._catalogue.settings(_MADE)
 
     def rebuild(self) -> int:
         """Throw away everything derived and make it again from the catalogue."""

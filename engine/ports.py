@@ -86,6 +86,10 @@ class Encoder(Protocol):
         """Embed prepared payloads: shape (len(prepared), dim), unit rows, same order."""
         ...
 
+    def describe(self) -> str:
+        """Which engine computes it, where, and in which precision; told, never compared."""
+        ...
+
 
 class Alignment(Protocol):
     """A fitted map from one space into another; a value, never half-fitted.

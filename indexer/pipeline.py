@@ -12,6 +12,7 @@ from pathlib import Path
 from engine import models
 from engine.errors import MediaError, UsageError
 from engine.library import Library, stamp_of
+from engine.ports import Encoder
 from engine.store.records import ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
@@ -68,6 +69,7 @@ def index(
         run = _Run(library, writer, todo, watch)
         with one_blas_thread():
             run.work(workers or os.cpu_count() or 1)
+        library.record_makers(writer, run.used.values())
         library.publish(writer)
         writer.checkpoint()
     return run.report(scans, away, time.perf_counter() - start)
@@ -163,6 +165,7 @@ class _Run:
     failed_digests: dict[bytes, str] = field(default_factory=dict)
     before: dict[tuple[Path, bytes], bytes | None] = field(init=False)
     gone: Counter[bytes | None] = field(init=False)
+    used: dict[int, Encoder] = field(default_factory=dict)
     since: float = 0.0
     done: int = 0
     encoded: int = 0
@@ -221,6 +224,7 @@ class _Run:
         """Encode what waits and commit it; only then is it acknowledged."""
         contents, files = [], []
         embedded = embed([new for _, new in self.group])
+        self.used |= {id(e): e for _, new in self.group for s in new.strands for e in s.encoders}
         for (file, new), record in zip(self.group, embedded, strict=True):
             result = record if stamp_of(file.absolute) == file.stamp else _CHANGED
             if isinstance(result, MediaError):

@@ -17,6 +17,7 @@ from engine.errors import MediaError
 from engine.library import MOVING, Library, stamp_of
 from engine.media.probe import probe
 from engine.media.reasons import Reason
+from engine.ports import Encoder
 from engine.profile import Profile, Track
 from engine.store.records import Content, ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
@@ -135,6 +136,7 @@ class _Move:
         intact = _is_intact(library.profile, writer) and not stale
         self._held = _sets(library.profile) if intact else {}
         self._encoded = 0
+        self._used: dict[int, Encoder] = {}
 
     def is_needed(self) -> bool:
         return not (self._same and self._held)
@@ -194,6 +196,7 @@ class _Move:
             for file in contents[content].files
         ]
         self._library.publish(self._writer, self._target)
+        self._library.record_makers(self._writer, self._used.values())
         self._writer.write(rows)
         switched = {"profile": self._target.name, MOVING: ""}
         self._writer.keep_only(_sets(self._target), switched)
@@ -216,6 +219,7 @@ class _Move:
     def _commit(self, group: Sequence["_Read"]) -> None:
         state = self._state
         news = [new for _, new in group if isinstance(new, New)]
+        self._used |= {id(e): e for new in news for s in new.strands for e in s.encoders}
         records = iter(embed(news))
         views = {}
         for content, new in group:

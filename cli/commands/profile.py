@@ -22,6 +22,8 @@ def show(context: typer.Context, library: LibraryOption = None) -> None:
         out.print(f"{opened.profile.name}: {opened.profile.summary}", markup=False)
         for space in opened.profile.spaces.values():
             out.print(f"  {space.name}, {space.dim} components", style="dim", markup=False)
+        for what, how in sorted(opened.makers().items()):
+            out.print(f"  {what} computed by {how}", style="dim", markup=False)
         for remark in opened.remarks:
             out.print(f"  {remark}", style="yellow", markup=False)
 

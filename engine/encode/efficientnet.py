@@ -56,6 +56,10 @@ class EfficientNet:
             return np.empty((0, DIM), np.float32)
         return unit_rows(self._network.run(image=np.stack(prepared))[0])
 
+    def describe(self) -> str:
+        """ONNX Runtime, always."""
+        return "ONNX Runtime on CPU, float32"
+
     @cached_property
     def _network(self) -> Network:
         return Network(models.ready(MODEL) / "efficientnet.onnx")

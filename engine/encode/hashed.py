@@ -36,6 +36,10 @@ class Hashed:
         """The features of one payload, shape (dim,)."""
         return self.features(payload)
 
+    def describe(self) -> str:
+        """Numpy alone."""
+        return "numpy"
+
     def encode(self, prepared: Sequence[Any]) -> Vectors:
         """Unit rows, shape (len(prepared), dim)."""
         return unit_rows(np.array(prepared, dtype=np.float32).reshape(len(prepared), _DIM))

@@ -78,6 +78,10 @@ class SoundFx:
 
         return load_file(models.ready(MODEL) / "filters.safetensors")["filters"]
 
+    def describe(self) -> str:
+        """ONNX Runtime, always."""
+        return "ONNX Runtime on CPU, float32"
+
     @cached_property
     def _network(self) -> Network:
         return Network(models.ready(MODEL) / "soundfx.onnx")

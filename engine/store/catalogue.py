@@ -93,6 +93,13 @@ class CatalogueReader:
         with self._reading() as connection:
             return connection.execute(query).scalar_one_or_none()
 
+    def settings(self, beginning: str) -> dict[str, str]:
+        """Settings whose names begin so, without that beginning."""
+        query = select(schema.setting).where(schema.setting.c.key.startswith(beginning))
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.key.removeprefix(beginning): row.value for row in rows}
+
     def seq(self) -> int:
         """The number of the last commit."""
         return int(self.setting("seq") or 0)
