@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import models
 from engine.errors import MediaError
 from engine.library import MOVING, Library, stamp_of
 from engine.media.probe import probe
 from engine.media.reasons import Reason
-from engine.ports import Encoder
 from engine.profile import Profile, Track
 from engine.store.records import Content, ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
@@ -26,6 +26,9 @@ from engine.types import Modality
 from indexer.embed import embed
 from indexer.read import New, strands_of
 from indexer.report import Progress, Skip, Watch, unwatched
+
+if TYPE_CHECKING:
+    from engine.ports import Encoder
 
 GROUP = 32
 """Contents in one commit."""
