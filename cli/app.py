@@ -114,7 +114,7 @@ def main() -> None:
 
 def run() -> int:
     """Run the command line; returns its exit code."""
-    gc.disable()
+    gc.set_threshold(_GARBAGE)
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
             signal.signal(number, _on_stop)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,11 +25,11 @@ def choose_profile(
     A profile that was named is taken. Else `clip` is proposed when its weights are here, or can
     be fetched and somebody can be asked; else it is `starter`. What was chosen is said.
     """
-    if (settings.library / "catalogue.db").exists():
+    if _is_there(settings.library / "catalogue.db"):
         return settings.profile
     named = settings.profile or settings.preferred
     if named:
-        unasked = yes or bool(settings.preferred and not _can_ask())
+        unasked = yes or (named == settings.preferred and not _can_ask())
         have_weights(named, yes=unasked, watch=watch, accept_licence=accept_licence)
         return named
     if _is_taken(yes=yes):
@@ -43,7 +44,11 @@ def have_weights(
     """Download what a profile lacks, after asking; ModelError saying how to when it may not."""
     from engine import models
     from engine.errors import ModelError
+    from engine.profile import Profile
 
+    if accept_licence:
+        for one in Profile.load(profile).weights:
+            models.accept_licence(one)
     lacking = missing_models(profile)
     if not lacking:
         return
@@ -104,6 +109,13 @@ def _is_taken(*, yes: bool) -> bool:
         return True
     _say(f"Profile {PLAIN}. {hint} ({where})")
     return False
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # opening the library will say why
+        return False
 
 
 def _can_ask() -> bool:

@@ -16,6 +16,7 @@ from engine.errors import (
     LibraryLockedError,
     LibraryMissingError,
     MediaError,
+    ModelError,
     SpaceMismatchError,
     UsageError,
 )
@@ -126,7 +127,7 @@ class Library:
                 f"The library {folder} was made with profile '{stored}', not '{profile}'.",
                 hint=f"To change it: seehear profile use {profile}",
             )
-        known = Profile.load(stored)
+        known = _profile(stored, missing_ok=any_encoders)
         if not any_encoders:
             _check_spaces(catalogue.spaces(), known)
         return cls(folder, catalogue, known)
@@ -164,6 +165,7 @@ class Library:
             under: only files below these folders.
             k: how many hits at most, 1 to 10,000.
         """
+        self._refresh()
         asked = Query(text=query) if isinstance(query, str) else query
         return self._search(asked, Scope(self._wanted(modalities), _absolute(under)), k)
 
@@ -183,6 +185,7 @@ class Library:
             under: only files below these folders.
             k: how many hits at most, 1 to 10,000.
         """
+        self._refresh()
         (file,) = _absolute([path])
         modality, own = self._identify(file)
         wanted = self._wanted(modalities) if modalities else frozenset({modality})
@@ -227,21 +230,28 @@ class Library:
 
     def gallery(self, key: GalleryKey) -> Gallery:
         """The gallery of that key, up to date with what other processes committed."""
-        version = self._catalogue.data_version()
-        if version != self._version:
-            self._galleries.clear()
-            self._follow()
-            self._version = version
+        self._refresh()
         if key.name not in self._galleries:
             opened = open_gallery(self._catalogue, self._snapshots, key)
             self._galleries[key.name] = opened
             self.remarks += [one for one in opened.remarks if one not in self.remarks]
         return self._galleries[key.name].gallery
 
+    def _refresh(self) -> None:
+        """Forget what another process may have changed since: galleries, and the profile."""
+        version = self._catalogue.data_version()
+        if version == self._version:
+            return
+        self._galleries.clear()
+        self._follow()
+        self._version = version
+
     def _follow(self) -> None:
-        """Use the profile that another process may have moved the library to."""
+        """Use the profile that another process moved the library to, or encoded anew."""
         name = self._catalogue.setting("profile") or DEFAULT
-        if name != self.profile.name:
+        stored = self._catalogue.spaces()
+        changed = any(stored.get(n, one) != one for n, one in self.profile.spaces.items())
+        if name != self.profile.name or changed:
             self.profile = Profile.load(name)
 
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
@@ -278,6 +288,8 @@ class Library:
             writer = CatalogueWriter.open(self.path / _CATALOGUE)
             try:
                 snapshots.sweep(self._snapshots, (r.name for r in writer.snapshots()))
+                if adopt:
+                    self._follow()
                 for space in self.profile.spaces.values() if adopt else ():
                     writer.adopt_space(space)
                 yield writer
@@ -320,7 +332,7 @@ class Library:
             how many files were forgotten.
         """
         (gone,) = _absolute([path])
-        with self.writing() as writer:
+        with self.writing(adopt=False) as writer:
             roots = [r for r in writer.roots() if r.is_relative_to(gone) or gone.is_relative_to(r)]
             records = [f for r in roots for f in writer.files(r) if _is_below(f, gone)]
             if not records and gone not in roots:
@@ -329,7 +341,8 @@ class Library:
             for root in roots:
                 if root.is_relative_to(gone):
                     writer.forget_root(root)
-            self.publish(writer)
+            with suppress(ModelError):  # tombstones hide what is gone, until models are back
+                self.publish(writer)
         return len(records)
 
     @property
@@ -355,6 +368,15 @@ class Library:
         if record is not None and record.digest is not None:
             own = self._catalogue.content_at(record.digest)
         return modality, frozenset() if own is None else frozenset({own})
+
+
+def _profile(name: str, *, missing_ok: bool) -> Profile:
+    try:
+        return Profile.load(name)
+    except UsageError:
+        if missing_ok:
+            return Profile(name, "a profile that is not in the registry any more", (), ())
+        raise
 
 
 def modality_of(path: Path) -> Modality:

@@ -59,13 +59,18 @@ def _encode_heads(work: Sequence[_Work]) -> None:
 
 def _finish(new: New, work: Sequence[_Work]) -> ContentRecord | MediaError:
     """Encode what is left of a long recording, a few pieces at a time, and make the record."""
-    views, facts = [], []
+    views: list[View] = []
+    facts: list[tuple[str, int | bool]] = [("partial", True)] if new.partial else []
     for job in work:
         prepared = list(job.strand.head)
         try:
             prepared += _encode_rest(job)
         except MediaError as error:
-            return error
+            if len(work) == 1:
+                return error
+            for rows in job.rows:  # of a film, what came before the damage is kept
+                del rows[len(prepared) :]
+            facts.append(("partial", True))
         facts += [fact for one in prepared for fact in one.facts]
         if prepared:
             views.append(_view(job, prepared))

@@ -31,8 +31,8 @@ BATCH_PIECES = 256
 BATCH_SECONDS = 2.0
 """How long work may wait for its commit."""
 
-LOOK_AHEAD = 8
-"""Files being read or waiting to be encoded, for each worker."""
+LOOK_AHEAD = 12
+"""Files that wait to be encoded, besides those being read; each may be an open film."""
 
 _CHANGED = MediaError("unstable", "it changed while it was read")
 
@@ -320,7 +320,7 @@ def _read_ahead(
     with _threads(workers) as pool:
         for file in files:
             waiting.append((file, pool.submit(reader.read, file)))
-            if len(waiting) >= LOOK_AHEAD * workers:
+            if len(waiting) >= LOOK_AHEAD + workers:
                 first, future = waiting.popleft()
                 yield first, future.result()
         for file, future in waiting:

@@ -49,6 +49,7 @@ class New:
     modality: Modality
     format: str
     strands: tuple[Strand, ...]
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,14 +89,14 @@ class Reader:
                 return Known(found)
             tracks = self.profile.tracks(kind.modality)
             if not tracks:
-                why = f"unsupported: profile {self.profile.name} has no {kind.modality}"
-                return Failed(why, found)
+                return Failed(no_encoder(self.profile, kind.modality), found)
             strands = strands_of(path, kind, tracks)
+            partial = len(strands) < len(tracks)
         except MediaError as error:
             return Failed(error.sentence, found)
         if stamp_of(path) != file.stamp:
             return Failed("unstable: it changed while it was read")
-        return New(found, kind.modality, kind.format, strands)
+        return New(found, kind.modality, kind.format, strands, partial)
 
     def _claim(self, found: bytes) -> bool:
         """Whether this thread is the first to bring these bytes."""
@@ -104,6 +105,11 @@ class Reader:
                 return False
             self.claimed.add(found)
             return True
+
+
+def no_encoder(profile: Profile, modality: str) -> str:
+    """The reason of files that a profile cannot take; another profile may."""
+    return f"unsupported: profile {profile.name} has no {modality}"
 
 
 def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand, ...]:

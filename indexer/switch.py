@@ -6,6 +6,7 @@ where its last commit was.
 
 import json
 import os
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import models
-from engine.errors import MediaError
+from engine.errors import MediaError, ModelError
 from engine.library import MOVING, Library, stamp_of
-from engine.media.probe import probe
+from engine.media.probe import digest, probe
 from engine.media.reasons import Reason
 from engine.profile import Profile, Track
 from engine.store.records import Content, ContentRecord, FileRecord, State
@@ -24,14 +25,17 @@ from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
 from engine.types import Modality
 from indexer.embed import embed
-from indexer.read import New, strands_of
+from indexer.read import New, no_encoder, strands_of
 from indexer.report import Progress, Skip, Watch, unwatched
 
 if TYPE_CHECKING:
     from engine.ports import Encoder
 
 GROUP = 32
-"""Contents in one commit."""
+"""Contents in one commit, at most."""
+
+GROUP_PIECES = 256
+GROUP_SECONDS = 2.0
 
 LOOK_AHEAD = 8
 
@@ -66,6 +70,7 @@ class _State:
 
     profile: str
     spaces: dict[str, str]
+    lacking: list[list[str]] = field(default_factory=list)
     after: int = 0
     missing: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
@@ -134,20 +139,24 @@ class _Move:
         self._watch = watch
         self._state = _State.of(writer.setting(MOVING), target)
         self._same = library.profile.name == target.name
-        # The same profile with changed encoders has nothing of use, not even half way through.
-        stale = self._same and writer.setting(MOVING) is not None
-        intact = _is_intact(library.profile, writer) and not stale
-        self._held = _sets(library.profile) if intact else {}
+        self._held = _held(library.profile, writer)
         self._encoded = 0
         self._used: dict[int, Encoder] = {}
 
     def is_needed(self) -> bool:
-        return not (self._same and self._held)
+        return not self._same or bool(self._lacking()) or self._writer.setting(MOVING) is not None
 
     def begin(self) -> None:
-        """Make room for the new vectors; what a move to elsewhere had begun is dropped."""
-        if self._writer.setting(MOVING) and not self._state.after and self._held:
-            self._writer.keep_only(self._held, {MOVING: ""})
+        """Make room for the new vectors, and note which tracks are not served by the old ones.
+
+        Once the new spaces are adopted, nobody could tell that from the catalogue.
+        """
+        self._state.lacking = [
+            [modality.value, *sorted(_names(track))]
+            for modality, tracks in self._lacking().items()
+            for track in tracks
+        ]
+        self._writer.set_settings(self._state.settings())
         for space in self._target.spaces.values():
             self._writer.set_aside(space)
             self._writer.adopt_space(space)
@@ -159,7 +168,7 @@ class _Move:
         todo = [
             one
             for one in self._writer.contents_after(0, lacking)
-            if (one.id > self._state.after or one.id in again) and not self._has(one, lacking)
+            if one.id > self._state.after or one.id in again
         ]
         self._state.missing = []
         done = 0
@@ -168,13 +177,6 @@ class _Move:
             done += len(group)
             path = _path_of(group[-1][0].files[0])
             self._watch(Progress(done, len(todo), path))
-
-    def _has(self, content: Content, lacking: Mapping[Modality, tuple[Track, ...]]) -> bool:
-        """Whether a content was indexed with the new encoders since the move began."""
-        spaces = [e.space for track in lacking[content.modality] for e in track.encoders]
-        return self._same and all(
-            len(self._writer.vectors_of(content.digest, space)) for space in spaces
-        )
 
     def finish(self, *, leave_missing: bool) -> MoveReport:
         """Switch, unless files are away."""
@@ -192,7 +194,7 @@ class _Move:
         failed |= {one: why for one, why in state.failed.items() if one in contents}
         for one in contents.values():
             if not self._target.tracks(one.modality):
-                failed[one.id] = f"unsupported: profile {self._target.name} has no {one.modality}"
+                failed[one.id] = no_encoder(self._target, one.modality)
         rows = [
             FileRecord(file.root, file.path, file.stamp, State.FAILED, why)
             for content, why in failed.items()
@@ -203,9 +205,16 @@ class _Move:
         self._writer.write(rows)
         switched = {"profile": self._target.name, MOVING: ""}
         self._writer.keep_only(_sets(self._target), switched)
+        self._writer.write([], [], self._refused_before())
         self._library.publish(self._writer, self._target)
         skipped = tuple(Skip(_path_of(row), row.reason) for row in rows)
         return MoveReport(self._target.name, switched=True, encoded=self._encoded, skipped=skipped)
+
+    def _refused_before(self) -> list[FileRecord]:
+        """Files that no encoder took until now: forgotten, so that the next run tries them."""
+        mine = [row for root in self._writer.roots() for row in self._writer.files(root)]
+        old = no_encoder(self._library.profile, "")
+        return [] if self._same else [row for row in mine if row.reason.startswith(old)]
 
     def _lacking(self) -> dict[Modality, tuple[Track, ...]]:
         """The new profile's tracks whose vectors the old one has not."""
@@ -219,6 +228,11 @@ class _Move:
         }
         return {modality: tracks for modality, tracks in found.items() if tracks}
 
+    def _is_served(self, modality: Modality) -> bool:
+        """Whether files of a modality have vectors that the new profile uses too."""
+        held = self._held.get(modality, ())
+        return any(_names(track) in held for track in self._target.tracks(modality))
+
     def _commit(self, group: Sequence["_Read"]) -> None:
         state = self._state
         news = [new for _, new in group if isinstance(new, New)]
@@ -227,13 +241,17 @@ class _Move:
         views = {}
         for content, new in group:
             result = next(records) if isinstance(new, New) else new
+            if isinstance(result, ContentRecord) and _source(content) is None:
+                result = MediaError(Reason.VANISHED, "it changed while it was read")
             match result:
                 case ContentRecord():
                     views[content.id] = result.views
                 case MediaError() if result.reason in _AWAY:
                     state.missing.append(content.id)
-                case MediaError():
+                case MediaError() if not self._is_served(content.modality):
                     state.failed[content.id] = result.sentence
+                case MediaError():
+                    pass  # as a film without sound: the vectors that it has go on serving
             state.after = max(state.after, content.id)
         self._writer.add_views(views, state.settings())
         self._encoded += len(views)
@@ -246,14 +264,32 @@ def _sets(profile: Profile) -> dict[Modality, tuple[frozenset[str], ...]]:
     return {one: tuple(_names(track) for track in profile.tracks(one)) for one in Modality}
 
 
+def _held(profile: Profile, writer: CatalogueWriter) -> dict[Modality, tuple[frozenset[str], ...]]:
+    """For each modality the sets of spaces that every content has vectors in.
+
+    Not those whose encoders changed, nor those that an interrupted move of the same profile was
+    about to make anew.
+    """
+    moving = json.loads(writer.setting(MOVING) or "{}")
+    begun = moving.get("lacking", []) if moving.get("profile") == profile.name else []
+    stored = writer.spaces()
+
+    def is_held(modality: Modality, track: Track) -> bool:
+        if [modality.value, *sorted(_names(track))] in begun:
+            return False
+        try:
+            return all(stored.get(one.space.name) == one.space for one in track.encoders)
+        except ModelError:  # its weights are gone, and what they were with them
+            return False
+
+    return {
+        modality: tuple(_names(one) for one in profile.tracks(modality) if is_held(modality, one))
+        for modality in Modality
+    }
+
+
 def _names(track: Track) -> frozenset[str]:
     return frozenset(one.space.name for one in track.encoders)
-
-
-def _is_intact(profile: Profile, writer: CatalogueWriter) -> bool:
-    """Whether the stored vectors are those that the profile's encoders make today."""
-    stored = writer.spaces()
-    return all(stored.get(name) == one for name, one in profile.spaces.items())
 
 
 def _read_ahead(
@@ -264,7 +300,7 @@ def _read_ahead(
     try:
         for one in contents:
             waiting.append((one, pool.submit(_read, one, tracks[one.modality])))
-            if len(waiting) >= LOOK_AHEAD * workers:
+            if len(waiting) >= LOOK_AHEAD + workers:
                 first, future = waiting.popleft()
                 yield first, future.result()
         for first, future in waiting:
@@ -274,26 +310,48 @@ def _read_ahead(
 
 
 def _read(content: Content, tracks: Sequence[Track]) -> New | MediaError:
-    """Begin to read a content from the first of its files that is as it was."""
-    try:
-        for file in content.files:
-            path = _path_of(file)
-            if stamp_of(path) == file.stamp:
-                kind = probe(path)
-                strands = strands_of(path, kind, tracks)
-                return New(content.digest, content.modality, content.format, strands)
-    except MediaError as error:
-        return error
-    return MediaError(Reason.VANISHED, "none of its files is as it was indexed")
+    """Begin to read a content from the first of its files that can be read and is as it was."""
+    error = MediaError(Reason.VANISHED, "none of its files is as it was indexed")
+    for path in _sources(content):
+        try:
+            strands = strands_of(path, probe(path), tracks)
+            return New(content.digest, content.modality, content.format, strands)
+        except MediaError as failure:
+            error = failure
+    return error
+
+
+def _source(content: Content) -> Path | None:
+    return next(_sources(content), None)
+
+
+def _sources(content: Content) -> Iterator[Path]:
+    """Files that hold a content: as they were indexed, or touched and yet the same."""
+    for file in content.files:
+        path = _path_of(file)
+        stamp = stamp_of(path)
+        try:
+            if stamp == file.stamp or (
+                stamp is not None
+                and stamp.size == file.stamp.size
+                and digest(path) == content.digest
+            ):
+                yield path
+        except MediaError:
+            continue
 
 
 def _groups(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
+    """Parts that are committed together: not too many, and not too late."""
     group: list[_Read] = []
+    since, waiting = time.monotonic(), 0
     for one in reads:
         group.append(one)
-        if len(group) == GROUP:
+        waiting += sum(len(s.head) for s in one[1].strands) if isinstance(one[1], New) else 0
+        late = time.monotonic() - since > GROUP_SECONDS
+        if len(group) == GROUP or waiting >= GROUP_PIECES or late:
             yield group
-            group = []
+            group, since, waiting = [], time.monotonic(), 0
     if group:
         yield group
 

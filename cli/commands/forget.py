@@ -16,7 +16,7 @@ def command(
     library: LibraryOption = None,
 ) -> None:
     """Forget a folder or a file; nothing on disk is touched."""
-    with open_library(read_settings(library)) as opened:
+    with open_library(read_settings(library), any_encoders=True) as opened:
         count = opened.forget(path)
     console().print(
         f"Forgot {count:,} files of {shown(path)}; they are still on disk.", markup=False

@@ -23,9 +23,7 @@ def group() -> None:
 @app.command("list")
 def listed(json: JsonOption = False) -> None:
     """List every model: its size, licence, whether it is here and checked."""
-    from engine import models
-
-    rows = [_facts(one) for one in models.registry().models if one != "hashed"]
+    rows = [_facts(one) for one in _with_weights()]
     if json:
         print_json({"models": rows})
         return
@@ -58,7 +56,7 @@ def verify(names: _Names = None) -> None:
     from cli.progress import Bar
     from engine import models
 
-    ids = _ids(names) if names else [m for m in models.registry().models if models.is_fetched(m)]
+    ids = _ids(names) if names else [one for one in _with_weights() if models.is_fetched(one)]
     with Bar(silent=False) as bar:
         for one in ids:
             models.verify(one, progress=bar.weights)
@@ -86,6 +84,12 @@ def path(name: Annotated[str, typer.Argument(metavar="NAME")], json: JsonOption 
         print_json(path_json(folder))
     else:
         console().print(shown(folder), markup=False)
+
+
+def _with_weights() -> list[str]:
+    from engine import models
+
+    return [row.id for row in models.registry().models.values() if row.adapter != "hashed"]
 
 
 def _ids(names: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ def show(context: typer.Context, library: LibraryOption = None) -> None:
     """Show which profile the library uses, or move it to another."""
     if context.invoked_subcommand is not None:
         return
-    with open_library(read_settings(library)) as opened:
+    with open_library(read_settings(library), any_encoders=True) as opened:
         out = console()
         out.print(f"{opened.profile.name}: {opened.profile.summary}", markup=False)
         for space in opened.profile.spaces.values():

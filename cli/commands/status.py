@@ -8,7 +8,7 @@ from cli.wiring import open_library
 
 def command(library: LibraryOption = None, json: JsonOption = False) -> None:
     """Show what the library holds, and which files could not be indexed."""
-    with open_library(read_settings(library)) as opened:
+    with open_library(read_settings(library), any_encoders=True) as opened:
         found = opened.status()
     if json:
         print_json(

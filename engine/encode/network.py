@@ -271,16 +271,22 @@ class Batches:
         size = 1 << (len(part) - 1).bit_length()
         batch = np.stack([*part, *[part[-1]] * (size - len(part))])
         started = time.perf_counter()
-        try:
-            rows = self.network.run({self.network.names[0]: batch})
-        except (MemoryError, RuntimeError) as error:
-            if size == 1 or not _out_of_memory(error):
-                raise
+        rows = self._tried(batch)
+        if rows is None:  # outside of the handler, which would keep the failed run's memory
             self._halve(size)
             return self._run(part[: self.size])
         if len(part) == self.size:
             self._learn((time.perf_counter() - started) / size)
         return rows[: len(part)]
+
+    def _tried(self, batch: npt.NDArray[Any]) -> Vectors | None:
+        """Vectors of a batch; None when it does not fit into memory and may be halved."""
+        try:
+            return self.network.run({self.network.names[0]: batch})
+        except (MemoryError, RuntimeError) as error:
+            if len(batch) == 1 or not _out_of_memory(error):
+                raise
+            return None
 
     def _halve(self, size: int) -> None:
         if not self.remarks:

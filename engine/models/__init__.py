@@ -16,6 +16,7 @@ from engine.models.registry import (
     user_file,
 )
 from engine.models.resolve import (
+    accept_licence,
     fetch,
     is_fetched,
     must_be_pulled,
@@ -39,6 +40,7 @@ __all__ = [
     "Registry",
     "Step",
     "Watcher",
+    "accept_licence",
     "all_locked",
     "built_folder",
     "fetch",

@@ -51,6 +51,11 @@ def pull(model_id: str, *, accept_licence: bool = False, progress: Watcher = sil
     return _complete(model if model.files else pin(model, progress), progress, online=True)
 
 
+def accept_licence(model_id: str) -> None:
+    """Agree to a licence for research only, once for all; nothing to do for an open one."""
+    check_licence(entry(model_id), accept=True)
+
+
 def is_fetched(model_id: str) -> bool:
     """Whether every file of a model is there and verified; ModelError for an unknown id."""
     model = known_files(model_id)
@@ -111,7 +116,12 @@ def path_of(model_id: str) -> Path:
 def size_of(model_id: str) -> int:
     """Bytes that a first fetch downloads; 0 where nobody knows, or nothing is downloaded."""
     model = known_files(model_id)
-    return (model or entry(model_id)).download
+    if model is not None:
+        return model.download
+    try:
+        return entry(model_id).download
+    except ModelError:  # a folder that is refused, or not there
+        return 0
 
 
 def _complete(model: LockedModel, progress: Watcher, *, online: bool) -> Path:

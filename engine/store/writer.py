@@ -65,6 +65,12 @@ class CatalogueWriter(CatalogueReader):
         with self._writing() as (connection, _):
             _set(connection, key, value)
 
+    def set_settings(self, settings: Mapping[str, str]) -> None:
+        """Remember several settings in one commit."""
+        with self._writing() as (connection, _):
+            for key, value in settings.items():
+                _set(connection, key, value)
+
     def adopt_space(self, space: Space) -> None:
         """Make a space known; SpaceMismatchError when its name has another fingerprint."""
         stored = self.spaces().get(space.name)
@@ -85,20 +91,24 @@ class CatalogueWriter(CatalogueReader):
         stored = self.spaces().get(space.name)
         if stored is None or stored == space:
             return
-        aside = f"{stored.name}@{stored.fingerprint[:12]}"
         with self._writing() as (connection, _):
             table = schema.space
             same = table.c.name == stored.name
-            connection.execute(update(table).where(same).values(name=aside))
+            row = connection.execute(select(table.c.id).where(same)).scalar_one()
+            connection.execute(update(table).where(same).values(name=f"{stored.name}@{row}"))
 
     def add_views(self, views: Mapping[int, Sequence[View]], settings: Mapping[str, str]) -> int:
         """Commit more views of contents that are there already, and settings with them.
+
+        A view takes the place of one that the content has in the same spaces.
 
         Returns:
             the sequence number of the commit.
         """
         with self._writing() as (connection, seq):
             kinds = _modalities(connection, list(views))
+            for content_id, more in views.items():
+                _drop_segments(connection, _segments_like(connection, content_id, more), seq)
             owned = [
                 OwnedView(content_id, kinds[content_id], view, first)
                 for content_id, more in views.items()
@@ -124,12 +134,13 @@ class CatalogueWriter(CatalogueReader):
         """
         with self._writing() as (connection, seq):
             gone = _foreign_segments(connection, spaces)
-            for part in chunks(gone):
-                vector = schema.vector.c
-                found = select(vector.id, literal(seq)).where(vector.segment_id.in_(part))
-                names = ["vector_id", "seq"]
-                connection.execute(insert(schema.tombstone).from_select(names, found))
-                connection.execute(delete(schema.segment).where(schema.segment.c.id.in_(part)))
+            _drop_segments(connection, gone, seq)
+            used = select(schema.vector.c.space_id)
+            connection.execute(
+                delete(schema.space).where(
+                    schema.space.c.id.not_in(used), schema.space.c.name.contains("@")
+                )
+            )
             for key, value in settings.items():
                 _set(connection, key, value)
             connection.execute(delete(schema.setting).where(schema.setting.c.value == ""))
@@ -291,22 +302,45 @@ def _next_ordinal(connection: Connection, content_id: int) -> int:
     return 0 if last is None else int(last) + 1
 
 
+_BETWEEN = "\x1f"
+
+_SPACES_OF_SEGMENTS = (
+    select(
+        schema.vector.c.segment_id,
+        func.min(schema.vector.c.modality).label("modality"),
+        func.group_concat(schema.space.c.name, _BETWEEN).label("names"),
+    )
+    .join(schema.space)
+    .group_by(schema.vector.c.segment_id)
+)
+
+
 def _foreign_segments(
     connection: Connection, spaces: Mapping[Modality, Sequence[frozenset[str]]]
 ) -> list[int]:
-    query = (
-        select(schema.vector.c.segment_id, schema.vector.c.modality, schema.space.c.name)
-        .join(schema.space)
-        .order_by(schema.vector.c.segment_id)
-    )
-    held: dict[int, tuple[str, set[str]]] = {}
-    for row in connection.execute(query):
-        held.setdefault(row.segment_id, (row.modality, set()))[1].add(row.name)
+    """Segments whose spaces are none of their modality's sets."""
     return [
-        segment_id
-        for segment_id, (modality, names) in held.items()
-        if frozenset(names) not in spaces.get(Modality(modality), ())
+        row.segment_id
+        for row in connection.execute(_SPACES_OF_SEGMENTS)
+        if frozenset(row.names.split(_BETWEEN)) not in spaces.get(Modality(row.modality), ())
     ]
+
+
+def _segments_like(connection: Connection, content_id: int, views: Sequence[View]) -> list[int]:
+    """Segments of a content that have vectors in just the spaces of one of these views."""
+    sets = [frozenset(space.name for space, _ in view.vectors) for view in views]
+    own = select(schema.segment.c.id).where(schema.segment.c.content_id == content_id)
+    rows = connection.execute(_SPACES_OF_SEGMENTS.where(schema.vector.c.segment_id.in_(own)))
+    return [row.segment_id for row in rows if frozenset(row.names.split(_BETWEEN)) in sets]
+
+
+def _drop_segments(connection: Connection, segments: Sequence[int], seq: int) -> None:
+    """Delete segments with their vectors, and leave tombstones."""
+    for part in chunks(segments):
+        vector = schema.vector.c
+        found = select(vector.id, literal(seq)).where(vector.segment_id.in_(part))
+        connection.execute(insert(schema.tombstone).from_select(["vector_id", "seq"], found))
+        connection.execute(delete(schema.segment).where(schema.segment.c.id.in_(part)))
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> list[int]:

@@ -317,3 +317,34 @@ def test_every_profile_and_model_is_listed_with_its_price(seehear: Terminal) -> 
         "hashed"
     }
     assert all(one["bytes"] > 0 for one in models)
+
+
+def test_an_environment_that_names_one_profile_allows_no_download_of_another(
+    seehear: Terminal, media: Path
+) -> None:
+    seehear.environ["SEEHEAR_PROFILE"] = "starter"
+    ended = seehear("index", media, "--profile", "clip")
+
+    assert ended.code == 4
+    assert "seehear models pull clip" in ended.err
+
+
+def test_all_models_that_are_here_are_verified(terminal: Terminal) -> None:
+    ended = terminal("models", "verify")
+
+    assert ended.code == 0, ended
+    assert "random-clip: as it should be" in ended.out
+
+
+def test_one_bad_row_does_not_hide_the_others(seehear: Terminal) -> None:
+    config = seehear.folder / ".config" / "seehear"
+    config.mkdir(parents=True)
+    (config / "profiles.toml").write_text(
+        '[model.lost]\nadapter = "openclip"\nsource = "folder:/not/there"\n'
+    )
+    seehear.environ["XDG_CONFIG_HOME"] = str(config.parent)
+    ended = seehear("models", "list")
+
+    assert ended.code == 0, ended
+    assert "lost" in ended.out
+    assert "siglip2-b32-256" in ended.out

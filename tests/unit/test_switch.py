@@ -1,5 +1,6 @@
 """Moving a library to another profile: beside the old one, then switched, and resumable."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,28 @@ from engine.types import Modality
 from indexer import index, move
 from indexer.report import Progress
 from making import caption, picture, tone
+
+TWO = """
+[model.ma]
+adapter = "hashed"
+window_ms = {window}
+
+[model.mb]
+adapter = "hashed"
+window_ms = 700
+
+[model.mc]
+adapter = "hashed"
+window_ms = 800
+
+[profile.two]
+summary = "two models at once"
+models = ["ma", "mb"]
+
+[profile.three]
+summary = "one of them, and another"
+models = ["ma", "mc"]
+"""
 
 OTHER = """
 [model.other]
@@ -172,8 +195,6 @@ def test_a_file_that_broke_since_is_named_and_the_rest_is_moved(
     red = media / "red.png"
     stat = red.stat()
     red.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(stat.st_size - 8))
-    import os
-
     os.utime(red, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     report = move(reopened, "other", workers=1)
 
@@ -214,7 +235,116 @@ def test_encoding_anew_goes_on_after_an_interruption(
         index(stale, workers=1)
         report = move(stale, "other", workers=1)
 
-    assert report.encoded == 5
+    assert report.encoded == 7, "five that were left, and two that were written in between"
     with Library.open(reopened.path) as after:
         assert after.verify().findings == ()
         assert after.status().segments[Modality.TEXT] == 3
+
+
+# --- several models, of which one changes --------------------------------------------------
+
+
+def counts(library: Library) -> dict[Modality, int]:
+    return library.status().segments
+
+
+@pytest.fixture
+def two(reopened: Library, own_models: Path) -> Iterator[Library]:
+    """A library of two models, the first of which has changed since."""
+    own_models.write_text(TWO.format(window=1_000))
+    move(reopened, "two", workers=1)
+    own_models.write_text(TWO.format(window=600))
+    with Library.open(reopened.path, any_encoders=True) as opened:
+        yield opened
+
+
+def fresh(tmp_path: Path, media: Path, profile: str) -> dict[Modality, int]:
+    """What a library has that was made with the profile from the start."""
+    with Library.open(tmp_path / f"fresh-{profile}", create=True, profile=profile) as library:
+        index(library, [media], workers=1)
+        return counts(library)
+
+
+def test_what_did_not_change_is_not_doubled(two: Library, tmp_path: Path, media: Path) -> None:
+    move(two, "two", workers=1)
+
+    with Library.open(two.path) as after:
+        assert counts(after) == fresh(tmp_path, media, "two")
+        assert after.verify().findings == ()
+
+
+def test_another_move_after_an_interrupted_one_encodes_all_that_is_lacking(
+    two: Library, tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.switch.GROUP", 2)
+    with pytest.raises(_StoppedError):
+        move(two, "two", watch=_stop, workers=1)
+    with Library.open(two.path, any_encoders=True) as between:
+        move(between, "three", workers=1)
+
+    with Library.open(two.path) as after:
+        assert counts(after) == fresh(tmp_path, media, "three")
+        assert after.similar(media / "red.png").hits
+        assert after.verify().findings == ()
+
+
+def test_going_back_after_an_interrupted_move_encodes_nothing(
+    reopened: Library, tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.switch.GROUP", 2)
+    with pytest.raises(_StoppedError):
+        move(reopened, "other", watch=_stop, workers=1)
+    with Library.open(reopened.path, any_encoders=True) as between:
+        assert move(between, "hashed", workers=1).encoded == 0
+
+    with Library.open(reopened.path) as after:
+        assert counts(after) == fresh(tmp_path, media, "hashed")
+        assert after.remarks == []
+
+
+def test_one_model_may_change_there_and_back(two: Library, own_models: Path) -> None:
+    for window in (600, 1_000, 600):
+        own_models.write_text(TWO.format(window=window))
+        with Library.open(two.path, any_encoders=True) as opened:
+            assert move(opened, "two", workers=1).switched
+    with Library.open(two.path) as after:
+        assert after.verify().findings == ()
+
+
+def test_a_library_whose_profile_is_gone_can_be_looked_at_and_moved(
+    reopened: Library, own_models: Path
+) -> None:
+    move(reopened, "other", workers=1)
+    own_models.write_text("")
+
+    with Library.open(reopened.path, any_encoders=True) as orphan:
+        assert sum(orphan.status().files.values()) == 7
+        assert move(orphan, "hashed", workers=1).encoded == 7
+    with Library.open(reopened.path) as after:
+        assert found(after)[0] == "notes.txt"
+
+
+def test_a_library_that_is_open_follows(reopened: Library, media: Path) -> None:
+    with Library.open(reopened.path) as resident:
+        before = found(resident)
+        move(reopened, "other", workers=1)
+
+        assert found(resident) == before
+        picture(media / "late.png", seed=9)
+        index(resident, workers=1)
+    with Library.open(reopened.path) as after:
+        assert after.similar(media / "late.png").hits
+
+
+def test_a_touched_file_is_moved_like_any_other(reopened: Library, media: Path) -> None:
+    os.utime(media / "red.png")
+
+    assert move(reopened, "other", workers=1).encoded == 7
+
+
+def test_a_copy_that_can_be_read_stands_for_one_that_cannot(reopened: Library, media: Path) -> None:
+    (media / "again.png").write_bytes((media / "red.png").read_bytes())
+    index(reopened, workers=1)
+    (media / "red.png").unlink()
+
+    assert move(reopened, "other", workers=1).switched
