@@ -1,5 +1,6 @@
 """The typer app, and the one place where an error becomes words and an exit code."""
 
+import errno
 import gc
 import os
 import signal
@@ -11,7 +12,7 @@ from typing import Any
 
 import typer
 
-from engine.errors import EngineError
+from engine.errors import DiskFullError, EngineError
 
 _COMMANDS = (
     ("index", ("add", "update", "scan")),
@@ -38,7 +39,7 @@ EPILOG = (
 
 app = typer.Typer(
     name="seehear",
-    help="Find any picture, sound or text on your disk with a sentence, a picture or a sound.",
+    help="Find any picture, sound, video or text on your disk with a sentence or any of these.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -80,7 +81,7 @@ def _options(
         help="Show where in the program an error arose.",
     ),
 ) -> None:
-    """Find any picture, sound or text on your disk with a sentence, a picture or a sound."""
+    """Find any picture, sound, video or text on your disk with a sentence or any of these."""
 
 
 _register()
@@ -100,6 +101,9 @@ def _on_stop(number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us, as by `>&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     code = run()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -107,7 +111,7 @@ def main() -> None:
         except BrokenPipeError:  # the reader has enough (`| head`)
             pass
         except OSError:  # the disk that output is redirected to may be full
-            code = code or EngineError.exit_code
+            code = code or DiskFullError.exit_code
     # All that must be closed is closed; to take itself apart, Python would need 100 ms more.
     os._exit(code)
 
@@ -147,6 +151,9 @@ def _exit_code(error: BaseException) -> int:
             # The reader has enough (`| head`); what Python still holds must go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        case OSError() if error.errno == errno.ENOSPC and error.filename is None:
+            _complain("The disk that the output goes to is full.")
+            return DiskFullError.exit_code
         case _ if hasattr(error, "format_message"):
             return _usage(error)
         case _:

@@ -25,7 +25,7 @@ def choose_profile(
     A profile that was named is taken. Else `clip` is proposed when its weights are here, or can
     be fetched and somebody can be asked; else it is `starter`. What was chosen is said.
     """
-    if _is_there(settings.library / "catalogue.db"):
+    if exists(settings.library / "catalogue.db"):
         return settings.profile
     named = settings.profile or settings.preferred
     if named:
@@ -50,6 +50,8 @@ def have_weights(
         for one in Profile.load(profile).weights:
             models.accept_licence(one)
     lacking = missing_models(profile)
+    for one in lacking:
+        models.check_consent(one)  # before anybody is told of a download
     if not lacking:
         return
     size = megabytes(sum(models.size_of(one) for one in lacking))
@@ -111,7 +113,8 @@ def _is_taken(*, yes: bool) -> bool:
     return False
 
 
-def _is_there(file: Path) -> bool:
+def exists(file: Path) -> bool:
+    """Whether something is there; what lies in a closed folder cannot be seen."""
     try:
         return file.exists()
     except OSError:  # opening the library will say why

@@ -14,7 +14,13 @@ if TYPE_CHECKING:  # numpy and rich are not needed to print a help page
 
     from engine.types import Evidence, Hit, Query, SearchResult, Span
 
-_PLURAL = {"image": "pictures", "audio": "sounds", "text": "texts", "caption": "captions"}
+_PLURAL = {
+    "image": "pictures",
+    "audio": "sounds",
+    "video": "videos",
+    "text": "texts",
+    "caption": "captions",
+}
 _KIND_STYLE = {"image": "green", "audio": "magenta", "video": "cyan", "text": "blue"}
 
 

@@ -169,7 +169,7 @@ def open_gallery(
         try:
             gallery = Gallery.load(key, snapshots.read(folder, record))
         except (ValueError, KeyError) as error:
-            remarks.append(f"snapshot {record.name} is not used: {error}")
+            remarks.append(f"snapshot {record.name} is not used: {error}; searching without it")
             continue
         gallery.extend(catalogue.vectors_since(key.native, key.modality, record.seq))
         gallery.hide(catalogue.tombstones_since(record.seq))

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -50,7 +51,7 @@ _MADE = "made:"
 """Begins the names of settings that say what computed the vectors of a space."""
 
 _UNFINISHED = (
-    "a change of profile was interrupted; it goes on with the same `seehear profile use NAME`"
+    "a change to profile {0} is under way or was interrupted (go on: seehear profile use {0})"
 )
 
 MAX_QUERY_PIECES = 48
@@ -82,11 +83,13 @@ class Library:
         self.path = path
         self.profile = profile
         self.remarks: list[str] = []
+        """What a person should know of how it is read, such as a snapshot that is damaged."""
         self._catalogue = catalogue
         self._galleries: dict[str, Opened] = {}
         self._version = -1
-        if catalogue.setting(MOVING):
-            self.remarks.append(_UNFINISHED)
+        if moving := catalogue.setting(MOVING):
+            name = json.loads(moving).get("profile", "NAME")
+            self.remarks.append(_UNFINISHED.format(name))
 
     @classmethod
     def open(
@@ -266,7 +269,7 @@ class Library:
         if stored is not None:
             return stored
         with _naming(term.payload):
-            return _encode_file(term.payload, encoder)
+            return _encode_file(term.payload, encoder, term.modality)
 
     def _stored(self, path: Path, encoder: Encoder) -> Vectors | None:
         record = self._catalogue.file_at(_absolute([path])[0])
@@ -400,7 +403,7 @@ def _naming(path: Path) -> Iterator[None]:
             raise UsageError(f"There is no file {path}.", hint="Check the spelling.") from error
         raise UsageError(
             f"{path} cannot be searched with ({error.sentence}).",
-            hint="Give a picture, a sound or a text that opens elsewhere.",
+            hint="Give a picture, a sound, a video or a text that opens elsewhere.",
         ) from error
 
 
@@ -434,11 +437,11 @@ def stamp_of(path: Path) -> Stamp | None:
     return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
-def _encode_file(path: Path, encoder: Encoder) -> Vectors:
+def _encode_file(path: Path, encoder: Encoder, asked: Modality) -> Vectors:
     resolved = _resolved(path)
     kind = probe(resolved)
-    if kind.modality not in {encoder.modality, Modality.VIDEO}:
-        raise UsageError(f"{path} is {kind.modality}, not {encoder.modality}.")
+    if kind.modality is not asked:
+        raise UsageError(f"{path} is {kind.modality}, not {asked}.")
     prepared = []
     for piece in pieces(resolved, kind.format, encoder.rule):
         prepared.append(encoder.prepare(piece.payload))

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from engine.bridges import bridges
+from engine.bridges import BOTH_WAYS, bridges
 from engine.encode import encoders
-from engine.errors import NoRouteError
+from engine.errors import NoRouteError, UsageError
 from engine.gallery import GalleryKey
 from engine.models import Progress, Step, Watcher, ready, registry, silent
 from engine.ports import Alignment, Encoder, Rule, TextRule
@@ -76,6 +76,13 @@ class Profile:
         """The profile of that name in the registry; UsageError when there is none."""
         known = registry()
         row = known.profile(name)
+        ends = {end for one in row.bridges if BOTH_WAYS in one for end in one.split(BOTH_WAYS)}
+        if not row.models or not ends <= set(row.models):
+            wrong = ", ".join(sorted(ends - set(row.models))) or "none"
+            raise UsageError(
+                f"Profile '{name}' has no models, or bridges to others than its own ({wrong}).",
+                hint="See docs/models.md",
+            )
         return cls(
             name,
             row.summary,

@@ -157,7 +157,9 @@ class Query:
 
     def __post_init__(self) -> None:
         if not self.terms:
-            raise UsageError("The query is empty.", hint="Give some words, a picture or a sound.")
+            raise UsageError(
+                "The query is empty.", hint="Give some words, a picture, a sound or a video."
+            )
 
     @property
     def terms(self) -> tuple[Term, ...]:

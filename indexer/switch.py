@@ -183,7 +183,7 @@ class _Move:
         contents = {one.id: one for one in self._writer.contents_after(0, Modality)}
         state = self._state
         missing = [contents[one] for one in state.missing if one in contents]
-        if missing and not leave_missing:
+        if missing and (not leave_missing or len(missing) == len(contents)):
             away = tuple(_path_of(file) for one in missing for file in one.files)
             return MoveReport(
                 self._target.name, switched=False, encoded=self._encoded, missing=away

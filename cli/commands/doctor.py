@@ -30,9 +30,7 @@ def command(library: LibraryOption = None) -> None:
     known = models.registry()
     for profile in known.profiles.values():
         if not profile.hidden:
-            ready = all(models.is_ready(one) for one in profile.models)
-            state = "ready" if ready else "not ready (see: seehear models list)"
-            out.print(f"Profile {profile.name}: {state}", markup=False)
+            out.print(f"Profile {profile.name}: {_state(profile.models)}", markup=False)
 
 
 def _faiss() -> str:
@@ -62,3 +60,14 @@ def _devices() -> str:
         "cuda": "on the GPU, by torch",
         "cpu": f"on the CPU, by OpenVINO {_version('openvino')}",
     }.get(device(), "")
+
+
+def _state(ids: tuple[str, ...]) -> str:
+    from engine import models
+    from engine.errors import EngineError
+
+    try:
+        ready = all(models.is_ready(one) for one in ids)
+    except EngineError as error:
+        return f"cannot be used: {error}"
+    return "ready" if ready else "not ready (see: seehear models list)"

@@ -27,17 +27,21 @@ def command(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no report.")] = False,
 ) -> None:
     """Add folders to the library, and index what is new or changed in them."""
-    from cli.choosing import choose_profile
+    from cli.choosing import choose_profile, exists
     from cli.progress import Bar
     from cli.report import print_report, report_json
+    from engine.profile import Profile
     from indexer import index
 
     settings = read_settings(library, profile)
+    is_new = not exists(settings.library / "catalogue.db")
     with Bar(silent=quiet or json) as bar:
         with bar.paused():
             chosen = choose_profile(
                 settings, yes=yes, accept_licence=accept_licence, watch=bar.weights
             )
+        if is_new and chosen and all(exists(path) for path in paths or []):
+            Profile.load(chosen).prepare(bar.weights)  # what fails here leaves no library behind
         with open_library(replace(settings, profile=chosen), create=True) as opened:
             report = index(opened, paths or [], watch=bar.files, watch_weights=bar.weights)
     if json:

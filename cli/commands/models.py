@@ -43,6 +43,10 @@ def pull(names: _Names = None, accept_licence: AcceptOption = False) -> None:
     from engine import models
 
     ids = _ids(names or [])
+    for one in ids:
+        if accept_licence:
+            models.accept_licence(one)
+        models.check_consent(one)
     with Bar(silent=False) as bar:
         for one in ids:
             models.pull(one, progress=bar.weights, accept_licence=accept_licence)
@@ -56,7 +60,7 @@ def verify(names: _Names = None) -> None:
     from cli.progress import Bar
     from engine import models
 
-    ids = _ids(names) if names else [one for one in _with_weights() if models.is_fetched(one)]
+    ids = _ids(names) if names else [m for m in _with_weights() if models.is_fetched(m)]
     with Bar(silent=False) as bar:
         for one in ids:
             models.verify(one, progress=bar.weights)
@@ -106,18 +110,29 @@ def _ids(names: list[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _facts_of_none(model: str) -> dict[str, str | bool | int]:
+    """What is listed of a model whose row or folder is at fault."""
+    none: dict[str, str | bool | int] = {"id": model, "bytes": 0, "size": "unknown"}
+    return {**none, "fetched": False, "ready": False, "licence": "unknown"}
+
+
 def _facts(model: str) -> dict[str, str | bool | int]:
     from cli.choosing import megabytes
     from engine import models
+    from engine.errors import EngineError
 
     row = models.registry().model(model)
     size = models.size_of(model)
+    try:
+        fetched, ready = models.is_fetched(model), models.is_ready(model)
+    except EngineError as error:
+        return {**_facts_of_none(model), "summary": error.sentence}
     return {
         "id": model,
         "summary": row.summary,
         "bytes": size,
         "size": megabytes(size) if size else "unknown",
-        "fetched": models.is_fetched(model),
-        "ready": models.is_ready(model),
+        "fetched": fetched,
+        "ready": ready,
         "licence": row.licence,
     }

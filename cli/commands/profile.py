@@ -9,6 +9,9 @@ from cli.render import console, shown
 from cli.settings import read_settings
 from cli.wiring import open_library
 
+_LISTED = 20
+"""So many files are named; the others are counted."""
+
 app = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
 
@@ -59,15 +62,16 @@ def use(
         )
     out = console()
     if not report.switched:
-        for path in report.missing:
+        for path in report.missing[:_LISTED]:
             out.print(f"  not there {shown(path)}", style="yellow", markup=False)
         out.print(
-            f"{len(report.missing):,} files are not there now, so the library still uses its old "
-            f"profile. Bring them back and run it again, or add --leave-missing.",
+            f"{len(report.missing):,} files are away, or were changed since; the library still "
+            f"uses its old profile. Bring them back or run `seehear index`, then run this again; "
+            f"or add --leave-missing.",
             markup=False,
         )
         raise typer.Exit(3)
-    for skip in report.skipped:
+    for skip in report.skipped[:_LISTED]:
         out.print(f"  skipped {shown(skip.path)}: {skip.reason}", style="yellow", markup=False)
     out.print(f"The library uses profile {name}; {report.encoded:,} files were encoded.")
     if report.skipped:

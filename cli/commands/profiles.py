@@ -12,7 +12,8 @@ def command(json: JsonOption = False) -> None:
     from engine.models import registry
 
     known = registry()
-    shown = [described(name) for name, row in known.profiles.items() if not row.hidden]
+    names = [name for name, row in known.profiles.items() if not row.hidden]
+    shown = [described(name) for name in names if not _faults(name)]
     if json:
         print_json({"profiles": shown})
         return
@@ -26,7 +27,30 @@ def command(json: JsonOption = False) -> None:
             f"words in {one['languages']}",
         )
         out.print(f"{'':<13} {', '.join(facts)}", style="dim", markup=False)
+    for name in names:
+        if fault := _faults(name):
+            out.print(f"{name:<13} cannot be used: {fault}", style="yellow", markup=False)
     out.print("\nChange a library's profile: seehear profile use NAME", style="dim")
+
+
+def _faults(name: str) -> str:
+    """Why a profile of the user's own cannot be used, or an empty string."""
+    from engine.errors import EngineError
+    from engine.profile import Profile
+
+    try:
+        for model in Profile.load(name).weights:
+            models_entry(model)
+    except EngineError as error:
+        return f"{error.sentence} {error.hint}".strip()
+    return ""
+
+
+def models_entry(model: str) -> None:
+    """Raise what is wrong with a model's row or folder, if anything is."""
+    from engine import models
+
+    models.must_be_pulled(model)
 
 
 def described(name: str) -> dict[str, Any]:
@@ -42,7 +66,7 @@ def described(name: str) -> dict[str, Any]:
         "summary": row.summary,
         "models": list(row.models),
         "bytes": sum(models.size_of(one) for one in row.models),
-        "here": all(models.is_fetched(one) for one in row.models),
+        "here": all(models.is_ready(one) or models.is_fetched(one) for one in row.models),
         "licence": "research" if any(m.licence == "research" for m in rows) else "open",
         "languages": languages or next((m.languages for m in rows if m.languages), "English"),
     }

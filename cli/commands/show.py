@@ -24,7 +24,7 @@ def show(
 ) -> None:
     """Print in the form that was asked for; leave with 1 when there is no hit."""
     for remark in remarks:
-        console(stderr=True).print(f"Note: {remark}; searching without it.", markup=False)
+        console(stderr=True).print(f"Note: {remark}", markup=False)
     if json:
         print_json(result_json(result))
     elif paths or null:

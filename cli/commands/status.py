@@ -30,5 +30,7 @@ def command(library: LibraryOption = None, json: JsonOption = False) -> None:
     for kind, count in sorted(found.files.items()):
         segments = found.segments.get(kind, 0)
         out.print(f"{kind.value:<7}  {count:,} files, {segments:,} segments", markup=False)
+    for remark in opened.remarks:
+        out.print(f"Note     {remark}", style="yellow", markup=False)
     for path, why in found.problems:
         out.print(f"  skipped {shown(path)}: {why}", style="yellow", markup=False)

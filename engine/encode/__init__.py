@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from engine.errors import UsageError
 from engine.models import ModelRow
 from engine.ports import Encoder
 from engine.registry import adapter
@@ -19,4 +20,12 @@ _ADAPTERS = {
 
 def encoders(row: ModelRow) -> tuple[Encoder, ...]:
     """One encoder for each modality that the model takes; weights are read at their first use."""
-    return cast("tuple[Encoder, ...]", adapter(_ADAPTERS, row.adapter, "adapter")(row))
+    found = cast("tuple[Encoder, ...]", adapter(_ADAPTERS, row.adapter, "adapter")(row))
+    wanted = tuple(one for one in found if not row.kinds or one.modality in row.kinds)
+    if not wanted:
+        takes = ", ".join(one.modality for one in found)
+        raise UsageError(
+            f"Model '{row.id}' takes {takes}, not {', '.join(row.kinds)}.",
+            hint="Correct or leave out its `kinds` in profiles.toml.",
+        )
+    return wanted

@@ -17,6 +17,7 @@ from engine.models.registry import (
 )
 from engine.models.resolve import (
     accept_licence,
+    check_consent,
     fetch,
     is_fetched,
     must_be_pulled,
@@ -43,6 +44,7 @@ __all__ = [
     "accept_licence",
     "all_locked",
     "built_folder",
+    "check_consent",
     "fetch",
     "hub_answers",
     "is_fetched",

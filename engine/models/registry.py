@@ -15,6 +15,8 @@ from engine.errors import UsageError
 
 SHIPPED = Path(__file__).parents[1] / "profiles.toml"
 
+KINDS = frozenset({"image", "audio", "text"})
+
 OPEN, RESEARCH = "open", "research"
 
 _ID = re.compile(r"\w[\w.-]*")
@@ -90,8 +92,8 @@ class ProfileRow:
     """
 
     name: str
-    summary: str
     models: tuple[str, ...]
+    summary: str = ""
     bridges: tuple[str, ...] = ()
     hidden: bool = False
 
@@ -176,14 +178,26 @@ def _model(id_: str, *, anchors: list[dict[str, Any]] | None = None, **row: Any)
     if not _ID.fullmatch(id_):
         raise ValueError(f"model {id_!r}: an id has letters, digits, '.', '_' and '-' only")
     found: ModelRow = _row(ModelRow, id=id_, anchors=published, **row)
+    if not set(found.kinds) <= KINDS:
+        raise ValueError(f"model {id_}: kinds are a list of {', '.join(sorted(KINDS))}")
     if found.licence not in {OPEN, RESEARCH}:
         raise ValueError(f"model {id_}: licence is '{OPEN}' or '{RESEARCH}', not {found.licence!r}")
     return found
 
 
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "str": (str,), "int": (int,), "bool": (bool,), "tuple": (list, tuple)
+}  # fmt: skip
+"""What a field may be in the file, by how its annotation begins."""
+
+
 def _row(kind: type, **row: Any) -> Any:  # noqa: ANN401  (a row of the asked kind)
-    known = {one.name for one in fields(kind)}
-    for key in row:
+    known = {one.name: one.type for one in fields(kind)}
+    name = row.get("id") or row.get("name")
+    for key, value in row.items():
         if key not in known:
-            raise ValueError(f"unknown key '{key}'")
+            raise ValueError(f"'{name}' has an unknown key '{key}'")
+        wanted = next((kind for kind in _PLAIN if str(known[key]).startswith(kind)), "")
+        if wanted and not isinstance(value, _PLAIN[wanted]):
+            raise ValueError(f"'{name}' has {key} = {value!r}, which is of the wrong kind")
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})

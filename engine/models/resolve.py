@@ -51,6 +51,11 @@ def pull(model_id: str, *, accept_licence: bool = False, progress: Watcher = sil
     return _complete(model if model.files else pin(model, progress), progress, online=True)
 
 
+def check_consent(model_id: str) -> None:
+    """UsageError when a model is for research only, and nobody accepted that."""
+    check_licence(entry(model_id))
+
+
 def accept_licence(model_id: str) -> None:
     """Agree to a licence for research only, once for all; nothing to do for an open one."""
     check_licence(entry(model_id), accept=True)

@@ -329,7 +329,8 @@ def test_an_environment_that_names_one_profile_allows_no_download_of_another(
     assert "seehear models pull clip" in ended.err
 
 
-def test_all_models_that_are_here_are_verified(terminal: Terminal) -> None:
+def test_all_models_that_are_here_are_verified(terminal: Terminal, media: Path) -> None:
+    indexed(terminal, media)
     ended = terminal("models", "verify")
 
     assert ended.code == 0, ended
