@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -130,6 +131,8 @@ def run() -> int:
     except BaseException as error:  # noqa: BLE001  (the one place that judges them all)
         if "--debug" in arguments:
             traceback.print_exception(error)
+        if isinstance(error, OSError) and (error.errno, error.filename) == (errno.ENOSPC, None):
+            error = DiskFullError(Path("the output"))
         code = _exit_code(error)
     return code if isinstance(code, int) else 0
 
@@ -151,9 +154,6 @@ def _exit_code(error: BaseException) -> int:
             # The reader has enough (`| head`); what Python still holds must go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        case OSError() if error.errno == errno.ENOSPC and error.filename is None:
-            _complain("The disk that the output goes to is full.")
-            return DiskFullError.exit_code
         case _ if hasattr(error, "format_message"):
             return _usage(error)
         case _:
