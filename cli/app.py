@@ -27,9 +27,6 @@ _COMMANDS = (
     ("doctor", ()),
 )
 
-_GARBAGE = 100_000
-"""Objects between two collections: by the usual 2,000, importing spends a tenth on looking."""
-
 _GROUPS = ("profile", "models")
 
 EPILOG = (
@@ -119,7 +116,7 @@ def main() -> None:
 
 def run() -> int:
     """Run the command line; returns its exit code."""
-    gc.set_threshold(_GARBAGE)
+    gc.disable()  # importing makes no garbage; commands that run for long switch it on again
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
             signal.signal(number, _on_stop)

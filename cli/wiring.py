@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from cli.settings import Settings
@@ -20,13 +19,6 @@ def open_library(
     return Library.open(
         settings.library, create=create, profile=settings.profile, any_encoders=any_encoders
     )
-
-
-def warm_in_background(settings: Settings) -> None:
-    """Begin to load what a search by words needs; the rest of the program loads beside it."""
-    from engine.warming import warm_words
-
-    Thread(target=warm_words, args=(settings.library,), daemon=True, name="warm").start()
 
 
 def files_among(terms: list[str]) -> tuple[list[str], list[Path]]:

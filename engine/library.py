@@ -22,7 +22,6 @@ from engine.errors import (
     UsageError,
 )
 from engine.gallery import Gallery, GalleryKey, Opened, checked, open_gallery, publish_gallery
-from engine.media.pieces import pieces
 from engine.media.probe import probe
 from engine.media.reasons import Reason
 from engine.ports import Encoder
@@ -438,6 +437,8 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 def _encode_file(path: Path, encoder: Encoder, asked: Modality) -> Vectors:
+    from engine.media.pieces import pieces  # decoders, which a search by words needs not
+
     resolved = _resolved(path)
     kind = probe(resolved)
     if kind.modality is not asked:

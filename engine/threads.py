@@ -1,10 +1,19 @@
 """Numpy's own threads, kept out of the way while ours share the cores."""
 
-from contextlib import AbstractContextManager
+import os
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import ThreadpoolController
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+_VARIABLE = "OPENBLAS_NUM_THREADS"
+
+
+def no_blas_threads() -> None:
+    """Have OpenBLAS start no threads at all; only before numpy is imported for the first time."""
+    os.environ.setdefault(_VARIABLE, "1")
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
@@ -13,10 +22,14 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     Its workers spin after each small product, on cores that others need; and while a process is
     started (a fork stops them) a product begun in another thread may wait for them for ever.
     """
+    if os.environ.get(_VARIABLE) == "1":
+        return nullcontext()
     limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limited
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def _controller() -> "ThreadpoolController":
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()

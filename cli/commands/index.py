@@ -1,5 +1,6 @@
 """`seehear index`: add folders and bring the library up to date."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Optional
@@ -33,6 +34,7 @@ def command(
     from engine.profile import Profile
     from indexer import index
 
+    gc.enable()
     settings = read_settings(library, profile)
     is_new = not exists(settings.library / "catalogue.db")
     with Bar(silent=quiet or json) as bar:

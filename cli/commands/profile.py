@@ -1,5 +1,6 @@
 """`seehear profile`: which profile a library uses, and moving it to another."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -51,6 +52,7 @@ def use(
     from engine.models import registry
     from indexer import move
 
+    gc.enable()
     registry().profile(name)  # an unknown name must not look like a missing library
     with (
         open_library(read_settings(library), any_encoders=True) as opened,

@@ -16,7 +16,8 @@ from cli.commands.options import (
 )
 from cli.commands.show import kinds, show
 from cli.settings import read_settings
-from cli.wiring import files_among, open_library, warm_in_background
+from cli.wiring import files_among, open_library
+from engine.threads import no_blas_threads
 
 _File = Optional[Path]  # noqa: UP045
 
@@ -41,8 +42,7 @@ def command(
     """Find pictures, sounds, videos and texts by words, by any of these, or by a mix of them."""
     settings = read_settings(library)
     words, files = files_among(terms or [])
-    if words:
-        warm_in_background(settings)
+    no_blas_threads()
     from engine.errors import UsageError
     from engine.library import modality_of
     from engine.types import Modality, Query

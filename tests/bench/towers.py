@@ -54,9 +54,7 @@ def register(home: Path, sources: Path) -> None:
     os.environ["XDG_CACHE_HOME"] = str(home / "cache")
     file = home / "config" / "seehear" / "profiles.toml"
     file.parent.mkdir(parents=True)
-    file.write_text(
-        f'[model.bench]\nadapter = "openclip"\nsource = "folder:{sources}"\nkinds = ["image"]\n'
-    )
+    file.write_text(f'[model.bench]\nadapter = "openclip"\nsource = "folder:{sources}"\n')
 
 
 def rate(work: Callable[[], int]) -> float:

@@ -172,7 +172,7 @@ def test_ways_to_ask(indexed: Terminal) -> None:
         (["search", "x", "--in", "BOGUS"], ["bogus"]),
         (["search", "x", "-k", "0"], ["-k"]),
         (["search", "x", "-k", "99999999"], ["10,000"]),
-        (["search", "x", "-k", "many"], ["-k", "integer"]),
+        (["search", "x", "-k", "many"], ["-k", "'many'"]),
         (["search", "--image", "missing.jpg"], ["missing.jpg", "spelling"]),
         (["search", "./missing.jpg"], ["missing.jpg", "spelling"]),
         (["search", "--image", "red.txt"], ["red.txt", "text, not image"]),

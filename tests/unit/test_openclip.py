@@ -251,9 +251,7 @@ def test_a_folder_of_the_users_own_is_built_once_and_asked_without_torch(
 ) -> None:
     registry = tmp_path / "config" / "seehear" / "profiles.toml"
     registry.parent.mkdir(parents=True)
-    registry.write_text(
-        f'[model.mine]\nadapter = "openclip"\nsource = "folder:{source}"\nkinds = ["image"]\n'
-    )
+    registry.write_text(f'[model.mine]\nadapter = "openclip"\nsource = "folder:{source}"\n')
     code = """
 import sys
 import numpy as np
