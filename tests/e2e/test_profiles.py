@@ -1,12 +1,14 @@
 """Profiles of real CLIP and CLAP architectures (random weights) at the command line."""
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -349,3 +351,44 @@ def test_one_bad_row_does_not_hide_the_others(seehear: Terminal) -> None:
     assert ended.code == 0, ended
     assert "lost" in ended.out
     assert "siglip2-b32-256" in ended.out
+
+
+# --- asked at a terminal -----------------------------------------------------------------------
+
+
+def asked(terminal: Terminal, media: Path, answer: bytes) -> str:
+    """What a person sees who types this answer at `seehear index`."""
+    ours, theirs = pty.openpty()
+    process = terminal.start("index", media, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, answer)
+    seen = b""
+    with suppress(OSError):  # the other end is closed when the program has ended
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    assert process.wait(60) == 0, seen
+    return seen.decode()
+
+
+@pytest.mark.weights
+def test_clip_is_proposed_with_its_size_when_the_hub_answers(
+    seehear: Terminal, media: Path
+) -> None:
+    seehear.environ["XDG_CACHE_HOME"] = CACHE
+    with serving(me__mine={"x": b"y"}) as hub:
+        seehear.environ["HF_ENDPOINT"] = hub.endpoint
+        seen = asked(seehear, media, b"n\n")
+
+    assert "Use profile clip, which finds what people can say (2.6 GB to download)?" in seen
+    assert "Profile starter. For finding what people can say: seehear profile use clip" in seen
+    assert "profile starter" in seehear("status").out
+
+
+@pytest.mark.weights
+def test_clip_is_not_proposed_when_the_hub_is_out_of_reach(seehear: Terminal, media: Path) -> None:
+    seehear.environ |= {"XDG_CACHE_HOME": CACHE, "HF_ENDPOINT": "http://127.0.0.1:9"}
+    seen = asked(seehear, media, b"")
+
+    assert "the weights of clip (2.6 GB) cannot be reached from here" in seen
+    assert "Use profile clip" not in seen
