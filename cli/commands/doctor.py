@@ -56,10 +56,10 @@ def _version(name: str) -> str:
 def _devices() -> str:
     from engine.encode.network import device
 
-    return "CLIP and CLAP run " + {
-        "cuda": "on the GPU, by torch",
-        "cpu": f"on the CPU, by OpenVINO {_version('openvino')}",
-    }.get(device(), "")
+    if device() == "cuda":
+        return "CLIP and CLAP run on the GPU, by torch"
+    engine = f"OpenVINO {_version('openvino')}" if _has("openvino") else "ONNX Runtime, slower"
+    return f"CLIP and CLAP run on the CPU, by {engine}"
 
 
 def _state(ids: tuple[str, ...]) -> str:

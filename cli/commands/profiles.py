@@ -35,22 +35,16 @@ def command(json: JsonOption = False) -> None:
 
 def _faults(name: str) -> str:
     """Why a profile of the user's own cannot be used, or an empty string."""
+    from engine import models
     from engine.errors import EngineError
     from engine.profile import Profile
 
     try:
         for model in Profile.load(name).weights:
-            models_entry(model)
+            models.must_be_pulled(model)
     except EngineError as error:
-        return f"{error.sentence} {error.hint}".strip()
+        return str(error)
     return ""
-
-
-def models_entry(model: str) -> None:
-    """Raise what is wrong with a model's row or folder, if anything is."""
-    from engine import models
-
-    models.must_be_pulled(model)
 
 
 def described(name: str) -> dict[str, Any]:

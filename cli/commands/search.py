@@ -1,7 +1,7 @@
 """`seehear search`: find files by words, pictures, sounds, or a mix."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -18,6 +18,9 @@ from cli.commands.show import kinds, show
 from cli.settings import read_settings
 from cli.wiring import files_among, open_library
 from engine.threads import no_blas_threads
+
+if TYPE_CHECKING:
+    from engine.types import Query
 
 _File = Optional[Path]  # noqa: UP045
 
@@ -43,31 +46,26 @@ def command(
     settings = read_settings(library)
     words, files = files_among(terms or [])
     no_blas_threads()
+    files_by_kind = {"image": image, "audio": audio, "video": video, "text_file": text_file}
+    query = _query(words, files, files_by_kind)
+    with open_library(settings) as opened:
+        result = opened.search(query, modalities=kinds(wanted), under=under or [], k=top)
+        show(result, opened.remarks, paths=paths, null=null, json=json)
+
+
+def _query(words: list[str], files: list[Path], given: dict[str, Path | None]) -> "Query":
+    """The query of words, of files among them, and of files that options name by their kind."""
     from engine.errors import UsageError
     from engine.library import modality_of
     from engine.types import Modality, Query
 
-    given = {
-        Modality.IMAGE: image,
-        Modality.AUDIO: audio,
-        Modality.VIDEO: video,
-        Modality.TEXT: text_file,
-    }
     for file in files:
         modality = modality_of(file)
-        if given.get(modality) is not None:
+        kind = "text_file" if modality is Modality.TEXT else modality.value
+        if given[kind] is not None:
             raise UsageError(
-                f"Only one {modality} can be searched with: {given[modality]} or {file}.",
+                f"Only one {modality} can be searched with: {given[kind]} or {file}.",
                 hint="Leave one out; for words that are also a file's name, write text:WORDS",
             )
-        given[modality] = file
-    query = Query(
-        text=" ".join(words) or None,
-        image=given[Modality.IMAGE],
-        audio=given[Modality.AUDIO],
-        video=given[Modality.VIDEO],
-        text_file=given[Modality.TEXT],
-    )
-    with open_library(settings) as opened:
-        result = opened.search(query, modalities=kinds(wanted), under=under or [], k=top)
-        show(result, opened.remarks, paths=paths, null=null, json=json)
+        given[kind] = file
+    return Query(text=" ".join(words) or None, **given)

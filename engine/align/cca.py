@@ -22,9 +22,6 @@ RANK = 128
 POWER = 2.0
 """Exponent of the correlations in the score; 0 counts every kept direction alike."""
 
-PRIOR_ROWS = 200.0
-"""How many rows a prior mean weighs as much as."""
-
 _NEGLIGIBLE = 1e-9
 """A variance or correlation below this share of the largest is rounding, not signal."""
 
@@ -62,6 +59,18 @@ class CCA:
             side, becomes the first axis.
         """
         return _carried(rows, self.mean_x if mean is None else mean, self.map_x)
+
+    def project_x(self, rows: Vectors) -> Vectors:
+        """What `carry_x` does before rows are made unit: (n, dx) to (n, k), from the texts' mean.
+
+        It is linear, so a mean projects to the mean of what was projected, and may be taken away
+        afterwards as well as before.
+        """
+        return _projected(rows, self.mean_x, self.map_x)
+
+    def project_y(self, rows: Vectors) -> Vectors:
+        """The same for the second side, (n, dy) to (n, k)."""
+        return _projected(rows, self.mean_y, self.map_y)
 
     def carry_y(self, rows: Vectors, mean: Vectors | None = None) -> Vectors:
         """Carry rows (n, dy) of the second side over, as `carry_x` does: unit rows (n, k)."""
@@ -112,24 +121,25 @@ def fit(
     )
 
 
-def shrunk_mean(rows: Vectors, prior: Vectors, weight: float = PRIOR_ROWS) -> Vectors:
-    """The mean of a kind of item, pulled toward a prior while the rows are few.
+def shrunk_mean(count: int, mean: Vectors, prior: Vectors, weight: float) -> Vectors:
+    """The mean of a kind of item, pulled toward a prior while its rows are few.
 
     Args:
-        rows: (n, dim); n may be 0.
+        count: how many rows have the mean; may be 0.
+        mean: (dim,), theirs.
         prior: (dim,), the mean to believe before any row is seen.
         weight: how many rows the prior counts as; with 0, some row must be there.
 
     Returns:
-        float32, (dim,): (sum of the rows + weight * prior) / (n + weight).
+        float32, (dim,): (count * mean + weight * prior) / (count + weight).
 
     Raises:
         ValueError: there is neither a row nor weight.
     """
-    total = len(rows) + weight
+    total = count + weight
     if total <= 0:
         raise ValueError("a mean needs rows or the weight of a prior")
-    return _single((rows.sum(axis=0, dtype=np.float64) + weight * prior) / total)
+    return _single((count * mean.astype(np.float64) + weight * prior) / total)
 
 
 def _check(x: Vectors, y: Vectors, rank: int) -> None:
@@ -167,8 +177,12 @@ def _signs(columns: _Wide) -> _Wide:
 
 def _carried(rows: Vectors, mean: Vectors, onto: Vectors) -> Vectors:
     """Unit rows (n, k) of centred rows."""
+    return unit_rows(_projected(rows, mean, onto))
+
+
+def _projected(rows: Vectors, mean: Vectors, onto: Vectors) -> Vectors:
     centred = rows.astype(np.float64) - mean.astype(np.float64)
-    return unit_rows(_single(centred @ onto.astype(np.float64)))
+    return _single(centred @ onto.astype(np.float64))
 
 
 def _single(values: _Wide) -> Vectors:

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from platformdirs import user_cache_path
 
 from engine import models
@@ -127,15 +126,15 @@ class TextBridge:
         """The mean's own image, drawn towards that of the anchor texts while rows are few."""
         if mean is None:
             return self.prior_mean
-        arrived = self.apply(mean[None])[0]
-        return np.asarray(arrived * count / (count + PRIOR_ROWS), dtype=np.float32)
+        numbers = self.meeting.fitted()
+        texts = numbers.mean_x if self.is_first else numbers.mean_y
+        own = cca.shrunk_mean(count, mean, texts, self.prior_rows)
+        return np.asarray(self.apply(own[None])[0])
 
     def apply(self, vectors: Vectors) -> Vectors:
         """Rows (n, 128) of weighted canonical components; linear, so not of unit length."""
         numbers = self.meeting.fitted()
-        if self.is_first:
-            return _padded((vectors - numbers.mean_x) @ numbers.map_x)
-        return _padded((vectors - numbers.mean_y) @ numbers.map_y)
+        return _padded((numbers.project_x if self.is_first else numbers.project_y)(vectors))
 
 
 def meeting(first: str, second: str) -> tuple[TextBridge, TextBridge]:
@@ -172,9 +171,9 @@ def _parts(texts: list[str]) -> Iterator[list[str]]:
         yield texts[start : start + _AT_ONCE]
 
 
-def _padded(rows: npt.NDArray[np.floating]) -> Vectors:
+def _padded(rows: Vectors) -> Vectors:
     """Small models share fewer components than the space has."""
-    return np.pad(rows, ((0, 0), (0, RANK - rows.shape[1]))).astype(np.float32)
+    return np.pad(rows, ((0, 0), (0, RANK - rows.shape[1])))
 
 
 @cache

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from engine.arrays import unit_rows
 from engine.encode.network import Network, text_network
 from engine.encode.tokens import FewWords
-from engine.encode.towers import TextPart, Towers, space_of, towers_of
+from engine.encode.tower import Tower
+from engine.encode.towers import TextPart
 from engine.errors import ModelError
 from engine.models.registry import ModelRow
 from engine.ports import Payload, TextRule
-from engine.types import Modality, Space, Vectors
+from engine.types import Modality, Vectors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -37,30 +38,20 @@ _PLAIN = re.compile(r"[\t\n\r\f -%'-~]*")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-class TextTower:
+class TextTower(Tower):
     """The text tower of a built model; nothing is read before the first use."""
 
     modality = Modality.TEXT
     at_once = 4 * BATCH
 
     def __init__(self, row: ModelRow) -> None:
-        self._row = row
+        super().__init__(row)
         self._asked = 0
-
-    @property
-    def weights(self) -> tuple[str, ...]:
-        """The one model."""
-        return (self._row.id,)
 
     @property
     def rule(self) -> TextRule:
         """Passages that about fill the tower's context."""
         return TextRule(max_characters=CHARACTERS * (self._tokens - 2))
-
-    @cached_property
-    def space(self) -> Space:
-        """The model's own space, which its other towers share."""
-        return space_of(self._row, self._row.dim or self._towers.dim)
 
     def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (token ids)
         """Token ids of a text, int64 (t,), filled up where the tower wants that."""
@@ -103,10 +94,6 @@ class TextTower:
         if self._towers.text is None:
             raise ModelError(f"The model '{self._row.id}' reads no texts.")
         return self._towers.text
-
-    @cached_property
-    def _towers(self) -> Towers:
-        return towers_of(self._row)
 
     @cached_property
     def _network(self) -> Network:

@@ -1,15 +1,21 @@
 """The laws of an alignment, over the bridges of every profile."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 
 from checkpoints.every import every_model, shared_folder
 from engine import bridges
+from engine.align.cca import shrunk_mean
+from engine.arrays import unit_rows
 from engine.models import registry
 from engine.ports import Alignment
 from making import some_rows
+
+if TYPE_CHECKING:
+    from engine.bridges.texts import TextBridge
 
 WITHOUT_WEIGHTS = "hashed"
 """Bridges of this profile need no files; those of `starter` are marked `weights`."""
@@ -114,3 +120,21 @@ def test_a_bridge_is_the_same_each_time_it_is_made(
         bridge.target,
     )
     assert np.array_equal(again.apply(given), bridge.apply(given))
+
+
+def test_a_bridge_on_texts_compares_as_the_paper_does(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Centred on arrival and made unit, rows are those of CCA with the kind's own mean."""
+    with every_model(shared_folder(tmp_path_factory)):
+        first, second = bridges.bridges(ON_TEXTS)
+        numbers = cast("TextBridge", first).meeting.fitted()
+        for side, mean, carry in (
+            (first, numbers.mean_x, numbers.carry_x),
+            (second, numbers.mean_y, numbers.carry_y),
+        ):
+            rows = some_rows(40, side.source.dim, seed=5)
+            own = rows.mean(axis=0)
+            ours = unit_rows(side.apply(rows) - side.arrival(len(rows), own))
+            theirs = carry(rows, shrunk_mean(len(rows), own, mean, side.prior_rows))
+            assert np.allclose(ours[:, : theirs.shape[1]], theirs, atol=1e-4)

@@ -253,16 +253,16 @@ def test_a_shrunk_mean_lies_between_the_prior_and_the_rows(count: int, seed: int
     rows = np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
     prior = np.array([1, 2, 3], np.float32)
 
-    found = cca.shrunk_mean(rows, prior)
-
     own = rows.mean(axis=0) if count else prior
+    found = cca.shrunk_mean(count, own, prior, 200)
+
     assert found.dtype == np.float32
     assert np.allclose(found, prior + (own - prior) * count / (count + 200), atol=1e-5)
 
 
 def test_a_mean_of_nothing_needs_a_prior() -> None:
     with pytest.raises(ValueError, match="prior"):
-        cca.shrunk_mean(np.empty((0, 3), np.float32), np.zeros(3, np.float32), weight=0)
+        cca.shrunk_mean(0, np.zeros(3, np.float32), np.zeros(3, np.float32), weight=0)
 
 
 @pytest.fixture(scope="module", params=[0, 1])
