@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from cli.render import console, shown
 from engine.models import Progress as WeightsProgress
+from engine.models import Step
 from indexer.report import Progress as FilesProgress
 
 _LINE_EVERY_S = 10.0
@@ -34,7 +35,7 @@ class Bar:
         )
         self._tasks: dict[str, TaskID] = {}
         self._started = 0.0
-        self._said: dict[str, float] = {}
+        self._said: dict[str, tuple[float, str]] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -57,10 +58,10 @@ class Bar:
 
     def weights(self, now: WeightsProgress) -> None:
         """Show one step of making a model ready."""
-        megabytes = f"{now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB" if now.total else ""
+        note = _amount(now)
         name = f"{now.step} {now.model}"
         self._show(
-            name, now.done, now.total, megabytes, f"Model {now.model}: {now.step} {megabytes}"
+            name, now.done, now.total, note, f"Model {now.model}: {now.step} {note}".rstrip()
         )
 
     def files(self, now: FilesProgress) -> None:
@@ -85,6 +86,17 @@ class Bar:
 
     def _line(self, name: str, line: str) -> None:
         now = time.monotonic()
-        if now - self._said.get(name, -_LINE_EVERY_S) >= _LINE_EVERY_S:
-            self._said[name] = now
+        before, text = self._said.get(name, (-_LINE_EVERY_S, ""))
+        if now - before >= _LINE_EVERY_S and line != text:
+            self._said[name] = (now, line)
             self._console.print(line, markup=False)
+
+
+def _amount(now: WeightsProgress) -> str:
+    """How much of how much: bytes, or captions where a bridge is fitted; empty when unknown."""
+    if not now.total:
+        return ""
+    if now.step is Step.FIT:
+        return f"{now.done:,} of {now.total:,} captions"
+    whole = f"{now.total / 1e6:.0f} MB"
+    return f"{now.done / 1e6:.0f} of {whole}" if now.done else whole

@@ -45,10 +45,11 @@ def shown(path: Path) -> str:
 
 
 def moment(span: "Span | None") -> str:
-    """A span of a recording as m:ss-m:ss; empty for anything else."""
+    """A span of a recording as m:ss-m:ss, or m:ss within a second; empty for anything else."""
     if span is None or span.unit != "ms":
         return ""
-    return f"{_clock(span.start)}-{_clock(span.end)}"
+    start, end = _clock(span.start), _clock(span.end)
+    return start if start == end else f"{start}-{end}"
 
 
 def _clock(ms: int) -> str:
