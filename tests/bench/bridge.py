@@ -75,6 +75,8 @@ class World:
     pairs: tuple[Vectors, Vectors]
 
 
+PRIORS = (0, 5, 10, 20, 200)
+
 MEAN = 0.84
 """Distance of a kind's mean from the origin, in lengths of the spectrum; likewise the next two."""
 
@@ -216,6 +218,20 @@ def with_pairs(made: World, count: int, rank: int = 96) -> tuple[float, float]:
     return found[0], found[1]
 
 
+def with_prior(made: World, items: int, weight: float) -> float:
+    """R@1 in collections of so many items, whose means the texts' mean is mixed into."""
+    fitted = cca.fit(*made.texts)
+    found = []
+    for start in range(0, len(made.items[0]) - items + 1, max(items, 100)):
+        sounds, pictures = (side[start : start + items] for side in made.items)
+        own = [
+            cca.shrunk_mean(items, side.mean(axis=0), prior, weight)
+            for side, prior in ((sounds, fitted.mean_x), (pictures, fitted.mean_y))
+        ]
+        found.append(recall(fitted.carry_x(sounds, own[0]), fitted.carry_y(pictures, own[1])))
+    return float(np.mean(found))
+
+
 def _two(values: tuple[float, float]) -> str:
     return " / ".join(f"{value:.3f}" for value in values)
 
@@ -237,6 +253,11 @@ def main() -> None:
         first, second = (with_pairs(made, count) for made in worlds)
         now = f"{_two((first[0], second[0]))}; {_two((first[1], second[1]))}"
         print(f"  {count:>5}  {now}    {_two(alone)}; {_two(pooled)}")
+    small = [world(seed, Sizes(texts=3_000)) for seed in (0, 1)]
+    print("Small collections, by how many items the texts' mean weighs as")
+    for items in (20, 50, 200):
+        row = [_two(tuple(with_prior(w, items, weight) for w in small)) for weight in PRIORS]
+        print(f"  {items:>4} items  " + "   ".join(map("{}: {}".format, PRIORS, row)))
     plain = [recalls(world(seed, private=0.0)) for seed in (0, 1)]
     print("Nothing private, nothing bent; on record CCA .95 and more, .49 / .42, .41 / .30")
     for name in ("ridge", "Procrustes", "CCA r^2"):
