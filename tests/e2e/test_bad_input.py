@@ -151,7 +151,9 @@ def test_each_has_its_reason_and_neighbours_are_indexed(seehear: Terminal, root:
     copies = 1  # the film under the name of a sound
     assert report["added"] == report["encoded"] + copies == len(GOOD) + 1
     found = {path.name for path in seehear.found("--image", root / "fine.png", "-k", "50")}
-    assert found == {*GOOD, "inside.png"} - {"clip-as-sound.mp3"}, "equal bytes share a hit"
+    twins = {"clip.mp4", "clip-as-sound.mp3"}  # whichever a thread read first stands for both
+    assert len(found & twins) == 1, "equal bytes share a hit"
+    assert found | twins == {*GOOD, "inside.png"}
 
     commits = commits_of(seehear)
     again = seehear.index(root, code=3)
