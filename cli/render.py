@@ -12,7 +12,9 @@ if TYPE_CHECKING:  # numpy and rich are not needed to print a help page
     from rich.console import Console
     from rich.text import Text
 
-    from engine.types import Evidence, Hit, Query, SearchResult, Span
+    from engine.query import Query
+    from engine.result import Evidence, Hit, SearchResult
+    from engine.types import Span
 
 _PLURAL = {
     "image": "pictures",

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.errors import EngineError
     from engine.library import Library
-    from engine.types import Hit, Modality, Query, SearchResult, Space
+    from engine.query import Query
+    from engine.result import Hit, SearchResult
+    from engine.types import Modality, Space
 
 __all__ = ["EngineError", "Hit", "Library", "Modality", "Query", "SearchResult", "Space"]
 
@@ -14,10 +16,10 @@ __all__ = ["EngineError", "Hit", "Library", "Modality", "Query", "SearchResult",
 _HOME = {
     "EngineError": "engine.errors",
     "Library": "engine.library",
-    "Hit": "engine.types",
+    "Hit": "engine.result",
     "Modality": "engine.types",
-    "Query": "engine.types",
-    "SearchResult": "engine.types",
+    "Query": "engine.query",
+    "SearchResult": "engine.result",
     "Space": "engine.types",
 }
 

@@ -26,13 +26,15 @@ from engine.media.probe import probe
 from engine.media.reasons import Reason
 from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
+from engine.query import Query, Term
+from engine.result import SearchResult
 from engine.search import Scope, Searcher
 from engine.store import snapshots
 from engine.store.catalogue import CatalogueReader, Status
 from engine.store.connect import open_reader
 from engine.store.records import FileRecord, Found, Stamp
 from engine.store.writer import CatalogueWriter
-from engine.types import Modality, Query, SearchResult, Space, Term, Vectors
+from engine.types import Modality, Space, Vectors
 
 _CATALOGUE = "catalogue.db"
 _SNAPSHOTS = "snapshots"

@@ -19,21 +19,11 @@ from engine.fuse import comb_max, comb_sum
 from engine.gallery import Gallery, GalleryKey
 from engine.ports import Encoder
 from engine.profile import Profile, Route
+from engine.query import Query, Term
+from engine.result import Evidence, Hit, SearchResult
 from engine.store.records import Found
 from engine.threads import one_blas_thread
-from engine.types import (
-    Evidence,
-    Hit,
-    Ids,
-    Modality,
-    Query,
-    Ranking,
-    Scores,
-    SearchResult,
-    Source,
-    Term,
-    Vectors,
-)
+from engine.types import Ids, Modality, Ranking, Scores, Source, Vectors
 
 _FIRST_DEPTH = 8
 """Segments looked at first for each hit that is wanted: one file may hold several of the best."""
@@ -116,7 +106,7 @@ class Searcher:
             by_term = [self._legs(term, scope, k) for term in query.terms]
             fused = comb_sum([comb_max([leg.ranking for leg in legs]) for legs in by_term])
             hits = _hits(fused, [leg for legs in by_term for leg in legs], k)
-        return SearchResult(query, hits, MappingProxyType(dict(self._spent)))
+        return SearchResult(query, hits, timings_ms=MappingProxyType(dict(self._spent)))
 
     def _legs(self, term: Term, scope: Scope, k: int) -> list[Leg]:
         """One leg for each wanted modality, and one over texts for media found by caption."""

@@ -1,16 +1,11 @@
 """The values that cross a boundary: frozen, and checked when they are made."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-from engine.errors import UsageError
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 """Rows of one space: float32, shape (n, dim)."""
@@ -125,98 +120,3 @@ class Ranking:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One part of a query: words, or the path of a file of the given modality."""
-
-    modality: Modality
-    payload: str | Path
-
-    def __str__(self) -> str:
-        if isinstance(self.payload, Path):
-            return self.payload.name
-        return f'"{self.payload}"'
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to look for: words, a picture, a sound, a video, or several of these at once.
-
-    Example:
-        >>> Query("a dog on a beach").terms[0].modality
-        <Modality.TEXT: 'text'>
-    """
-
-    text: str | None = None
-    image: str | Path | None = None
-    audio: str | Path | None = None
-    text_file: str | Path | None = None
-    video: str | Path | None = None
-
-    def __post_init__(self) -> None:
-        if not self.terms:
-            raise UsageError(
-                "The query is empty.", hint="Give some words, a picture, a sound or a video."
-            )
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        """The parts of the query: the words first, then the files."""
-        files = (
-            (Modality.IMAGE, self.image),
-            (Modality.AUDIO, self.audio),
-            (Modality.VIDEO, self.video),
-            (Modality.TEXT, self.text_file),
-        )
-        words = (self.text or "").strip()
-        return (
-            *([Term(Modality.TEXT, words)] if words else []),
-            *(Term(m, Path(file).expanduser()) for m, file in files if file is not None),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One reason for a hit: the ranking it was found in, its rank there (from 1) and its score."""
-
-    source: Source
-    rank: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One file in a result, with its best segment and the reasons why it is there.
-
-    Attributes:
-        path: absolute path of the file.
-        modality: of the file.
-        score: standard deviations above what this query scores on average in the library.
-        span: the best moment (recordings) or passage (texts); None for the whole file.
-        because: at least one reason, strongest first.
-        snippet: the words of the passage or caption that matched, or an empty string.
-        same: paths of other files with the same bytes.
-    """
-
-    path: Path
-    modality: Modality
-    score: float
-    span: Span | None
-    because: tuple[Evidence, ...]
-    snippet: str = ""
-    same: tuple[Path, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.because:
-            raise ValueError("a hit must say why it is there")
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """The hits of a query, best first, and how long each step took in milliseconds."""
-
-    query: Query
-    hits: tuple[Hit, ...]
-    timings_ms: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -20,7 +20,7 @@ from cli.wiring import files_among, open_library
 from engine.threads import no_blas_threads
 
 if TYPE_CHECKING:
-    from engine.types import Query
+    from engine.query import Query
 
 _File = Optional[Path]  # noqa: UP045
 
@@ -57,7 +57,8 @@ def _query(words: list[str], files: list[Path], given: dict[str, Path | None]) -
     """The query of words, of files among them, and of files that options name by their kind."""
     from engine.errors import UsageError
     from engine.library import modality_of
-    from engine.types import Modality, Query
+    from engine.query import Query
+    from engine.types import Modality
 
     for file in files:
         modality = modality_of(file)
@@ -68,4 +69,10 @@ def _query(words: list[str], files: list[Path], given: dict[str, Path | None]) -
                 hint="Leave one out; for words that are also a file's name, write text:WORDS",
             )
         given[kind] = file
-    return Query(text=" ".join(words) or None, **given)
+    return Query(
+        text=" ".join(words) or None,
+        image=given["image"],
+        audio=given["audio"],
+        video=given["video"],
+        text_file=given["text_file"],
+    )

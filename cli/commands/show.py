@@ -8,7 +8,7 @@ import typer
 from cli.render import console, print_hits, print_json, print_paths, result_json
 
 if TYPE_CHECKING:
-    from engine.types import SearchResult
+    from engine.result import SearchResult
 
 NOTHING_FOUND = 1
 

@@ -14,7 +14,7 @@ from terminal import Terminal
 
 from engine.errors import EngineError, LibraryDamagedError
 from engine.library import Library
-from engine.types import Query
+from engine.query import Query
 from making import caption, picture, tone
 
 TRIALS = 60

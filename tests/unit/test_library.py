@@ -19,7 +19,9 @@ from engine.errors import (
     UsageError,
 )
 from engine.library import MAX_HITS, MAX_QUERY_PIECES, Library
-from engine.types import Modality, Query, SearchResult, Term
+from engine.query import Query, Term
+from engine.result import SearchResult
+from engine.types import Modality
 from indexer import index
 from making import caption, encoder_of, flipped, names_in, picture, tone
 

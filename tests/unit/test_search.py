@@ -11,9 +11,11 @@ from engine.errors import NoRouteError, UsageError
 from engine.gallery import Gallery, GalleryKey
 from engine.ports import Encoder
 from engine.profile import Profile, Route
+from engine.query import Query, Term
+from engine.result import SearchResult
 from engine.search import Scope, Searcher, query_vector
 from engine.store.records import Found
-from engine.types import Embeddings, Ids, Modality, Query, Scores, SearchResult, Span, Term, Vectors
+from engine.types import Embeddings, Ids, Modality, Scores, Span, Vectors
 from engine.vectors.flat import FlatIndex
 from making import SPACE, TARGET, Turn, ids, rows
 

@@ -8,18 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
-from engine.types import (
-    Embeddings,
-    Hit,
-    Modality,
-    Query,
-    Ranking,
-    Source,
-    Space,
-    Span,
-    Term,
-    Vectors,
-)
+from engine.query import Query, Term
+from engine.result import Hit
+from engine.types import Embeddings, Modality, Ranking, Source, Space, Span, Vectors
 from making import SPACE, ids, rows
 
 
