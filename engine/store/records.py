@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,8 @@ class View:
 
     Attributes:
         segments: at least one.
-        vectors: a space and its unit rows (len(segments), space.dim), for one space or more.
+        vectors: a space and its unit rows (len(segments), space.dim), for each space; none where
+            only words were found, as on a sign in a picture.
     """
 
     segments: tuple[SegmentRecord, ...]
@@ -76,14 +78,14 @@ class ContentRecord:
     """New bytes: what they are, and what is seen or heard in them.
 
     Attributes:
-        info: facts worth showing, such as width, height or duration_ms.
-        views: one for most media; a video has its pictures and its sound.
+        info: JSON values: `engine.facts.Facts.as_info`, and `partial` where damage was met.
+        views: one for most media; a video has its pictures and its sound; a sidecar may have none.
     """
 
     digest: bytes
     modality: Modality
     format: str
-    info: Mapping[str, int | str | bool]
+    info: Mapping[str, Any]
     views: tuple[View, ...]
 
     @property
