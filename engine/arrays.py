@@ -56,3 +56,27 @@ def through_half(rows: Vectors) -> Vectors:
     from the catalogue answer alike.
     """
     return rows.astype(np.float16).astype(np.float32)
+
+
+def places_of(known: Ids, wanted: Ids) -> Ids:
+    """Where in `known` (n,) the wanted ids stand, in the order of `known`; others are left out."""
+    if not len(wanted):
+        return np.empty(0, dtype=np.int64)
+    ordered = np.sort(wanted)
+    at = np.minimum(np.searchsorted(ordered, known), len(ordered) - 1)
+    return np.flatnonzero(ordered[at] == known)
+
+
+def places_of_all(known: Ids, wanted: Ids) -> Ids:
+    """Where in `known` (n,) each wanted id stands, shape (len(wanted),); KeyError if one does not.
+
+    `known` holds each id once, in any order.
+    """
+    if not len(wanted):
+        return np.empty(0, dtype=np.int64)
+    order = np.argsort(known, kind="stable")
+    at = np.minimum(np.searchsorted(known, wanted, sorter=order), max(len(known) - 1, 0))
+    places = order[at] if len(known) else np.zeros_like(wanted)
+    if not len(known) or (known[places] != wanted).any():
+        raise KeyError("an id is not in the index")
+    return np.asarray(places, dtype=np.int64)

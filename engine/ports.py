@@ -161,7 +161,8 @@ class VectorIndex(Protocol):
     Laws:
         agrees with ``flat``, ties aside (exact kinds) or within its stated recall; a stored
         vector finds itself first; added then removed is gone; saved and loaded answers alike;
-        k > n gives n. Rows are rounded to float16 when added.
+        k > n gives n; of chosen rows alone it finds what a search of all finds among these, at
+        any depth. Rows are rounded to float16 when added.
     """
 
     @property
@@ -184,8 +185,18 @@ class VectorIndex(Protocol):
         """Take rows away; KeyError for an id that is not there."""
         ...
 
-    def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
-        """The k best rows for one query vector of shape (dim,), best first, ties by id."""
+    def search(self, query: Vectors, k: int, among: Ids | None = None) -> tuple[Ids, Scores]:
+        """The k best rows for one query vector of shape (dim,), best first, ties by id.
+
+        Args:
+            query: shape (dim,).
+            k: how many are wanted.
+            among: ids to search alone, in any order; ids that are not there are no matter.
+        """
+        ...
+
+    def rows(self, ids: Ids) -> Vectors:
+        """The rows of these ids (n, dim), in their order; KeyError for one that is not there."""
         ...
 
     def dump(self) -> bytes:

@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from engine.arrays import top_k
+from engine.arrays import places_of, places_of_all, top_k
 from engine.errors import MissingPackageError
 from engine.types import Ids, Scores, Vectors
 
@@ -17,6 +18,10 @@ _HEADER = np.dtype("<i8").itemsize
 _CORES = os.cpu_count() or 1
 _ROWS_OF_A_PART = 10_000
 """Fewer rows are scanned before a second thread has started."""
+
+
+_READ_COST = 12
+"""Reading a row out of the index costs as much as scanning so many."""
 
 
 @cache
@@ -36,6 +41,10 @@ def _faiss() -> Any:  # noqa: ANN401  (faiss is imported late, so its types are 
     # One query is searched at a time; with more threads FAISS takes a path that is slower for it.
     faiss.omp_set_num_threads(1)
     return faiss
+
+
+def _parameters(selector: Any) -> Any:  # noqa: ANN401  (FAISS has no types)
+    return _faiss().SearchParameters(sel=selector)
 
 
 class FaissIndex:
@@ -80,30 +89,52 @@ class FaissIndex:
         self._index.remove_ids(np.flatnonzero(gone).astype(np.int64))
         self._ids = self._ids[~gone]
 
-    def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, query: Vectors, k: int, among: Ids | None = None) -> tuple[Ids, Scores]:
         """The k best rows by inner product, best first, ties by id."""
-        k = min(k, len(self))
+        chosen = None if among is None else places_of(self._ids, among)
+        k = min(k, len(self) if chosen is None else len(chosen))
         if k < 1:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         row = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
-        scores, positions = self._scan(row, k)
+        if chosen is not None and len(chosen) * _READ_COST < len(self):
+            return top_k(self._ids[chosen], self._read(chosen) @ row[0], k)
+        scores, positions = self._scan(row, k, None if chosen is None else self._bitmap(chosen))
         found = positions >= 0  # FAISS fills a part that has fewer than k rows with -1
         return top_k(self._ids[positions[found]], scores[found], k)
 
-    def _scan(self, row: Vectors, k: int) -> tuple[Scores, Ids]:
+    def rows(self, ids: Ids) -> Vectors:
+        """The rows of these ids, in their order; KeyError for one that is not there."""
+        return self._read(places_of_all(self._ids, ids))
+
+    def _read(self, places: Ids) -> Vectors:
+        if not len(places):
+            return np.empty((0, self.dim), dtype=np.float32)
+        return np.asarray(self._index.reconstruct_batch(places))
+
+    def _bitmap(self, places: Ids) -> npt.NDArray[np.uint8]:
+        """A bit for each row, as FAISS wants them."""
+        chosen = np.zeros(len(self), dtype=bool)
+        chosen[places] = True
+        return np.packbits(chosen, bitorder="little")
+
+    def _scan(
+        self, row: Vectors, k: int, bitmap: npt.NDArray[np.uint8] | None
+    ) -> tuple[Scores, Ids]:
         """The k best of each part of the rows, the parts at the same time."""
-        parts = min(_CORES, len(self) // _ROWS_OF_A_PART)
-        if parts < 2:  # noqa: PLR2004  (one part is the whole)
-            scores, positions = self._index.search(row, k)
-            return scores[0], positions[0]
         faiss = _faiss()
+        parts = max(1, min(_CORES, len(self) // _ROWS_OF_A_PART))
         bounds = np.linspace(0, len(self), parts + 1).astype(int).tolist()
 
         def scan(start: int, end: int) -> tuple[Scores, Ids]:
-            only = faiss.SearchParameters(sel=faiss.IDSelectorRange(start, end))
-            scores, positions = self._index.search(row, k, params=only)
+            only = faiss.IDSelectorRange(start, end)
+            if bitmap is not None:
+                chosen = faiss.IDSelectorBitmap(len(self), faiss.swig_ptr(bitmap))
+                only = faiss.IDSelectorAnd(only, chosen)
+            scores, positions = self._index.search(row, k, params=_parameters(only))
             return scores[0], positions[0]
 
+        if parts == 1:
+            return scan(0, len(self))
         found = list(_pool().map(scan, bounds[:-1], bounds[1:]))
         return np.concatenate([s for s, _ in found]), np.concatenate([p for _, p in found])
 

@@ -5,7 +5,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from engine.arrays import through_half, top_k
+from engine.arrays import places_of, places_of_all, through_half, top_k
 from engine.types import Ids, Scores, Vectors
 
 
@@ -44,9 +44,17 @@ class FlatIndex:
         kept = ~np.isin(self._ids, ids)
         self._ids, self._rows = self._ids[kept], self._rows[kept]
 
-    def search(self, query: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, query: Vectors, k: int, among: Ids | None = None) -> tuple[Ids, Scores]:
         """The k best rows by inner product, best first, ties by id."""
-        return top_k(self._ids, self._rows @ np.asarray(query, dtype=np.float32), k)
+        ids, rows = self._ids, self._rows
+        if among is not None:
+            places = places_of(ids, among)
+            ids, rows = ids[places], rows[places]
+        return top_k(ids, rows @ np.asarray(query, dtype=np.float32), k)
+
+    def rows(self, ids: Ids) -> Vectors:
+        """The rows of these ids, in their order; KeyError for one that is not there."""
+        return np.asarray(self._rows[places_of_all(self._ids, ids)])
 
     def dump(self) -> bytes:
         """The index as an uncompressed npz archive."""

@@ -191,3 +191,41 @@ def test_answers_have_the_types_of_the_port(
     found, scores = filled(kind, known, added).search(query, 3)
 
     assert (found.dtype, scores.dtype) == (np.int64, np.float32)
+
+
+@given(case=asked(), k=st.integers(0, 40), seed=st.integers(0, 99))
+def test_of_chosen_rows_it_finds_what_a_search_of_all_finds_among_these(
+    kind: VectorIndexKind, case: tuple[Ids, Vectors, Vectors], k: int, seed: int
+) -> None:
+    known, added, query = case
+    chosen = np.random.default_rng(seed).permutation(known)[: len(known) // 2]
+    strange = np.array([-5], dtype=np.int64)
+    kept = np.isin(known, chosen)
+
+    found = filled(kind, known, added).search(query, k, np.concatenate([chosen, strange]))
+
+    assert_agrees(found, known[kept], added[kept], query, k)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.01, 0.0002])
+def test_chosen_rows_of_many_agree_with_the_oracle(kind: VectorIndexKind, share: float) -> None:
+    added = some_rows(25_000, dim=8)
+    known = np.arange(100, 25_100, dtype=np.int64)
+    chosen = np.random.default_rng(3).permutation(known)[: int(share * len(known))]
+    kept = np.isin(known, chosen)
+    index = filled(kind, known, added)
+
+    for query in some_rows(3, dim=8, seed=2):
+        assert_agrees(index.search(query, 60, chosen), known[kept], added[kept], query, 60)
+
+
+@given(case=stored())
+def test_rows_read_back_by_id_in_the_order_that_is_asked(
+    kind: VectorIndexKind, case: tuple[Ids, Vectors]
+) -> None:
+    known, added = case
+    index = filled(kind, known, added)
+
+    assert np.array_equal(index.rows(known[::-1]), through_half(added)[::-1])
+    with pytest.raises(KeyError):
+        index.rows(np.array([*known.tolist(), -7], dtype=np.int64))
