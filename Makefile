@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV); torch is large, so the first time takes a minute or more."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install -qq --editable ".[cpu,heic]" --group dev
+	@$(BIN)/python -m pip install -qq --editable ".[cpu,heic,speech]" --group dev
 	@# Its model code alone, beside numpy 2: what the extra `laion` brings besides is not needed to test it.
 	@$(BIN)/python -m pip install -qq --no-deps "laion-clap==1.1.7" "torchlibrosa==0.1.0"
 	@touch $(READY)

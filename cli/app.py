@@ -13,12 +13,17 @@ from typing import Any
 
 import typer
 
-from engine.errors import DiskFullError, EngineError
+from cli.commands.options import WithWords
+from engine.errors import DiskFullError, EngineError, GrammarError
 
 _COMMANDS = (
     ("index", ("add", "update", "scan")),
     ("search", ("find", "query")),
     ("similar", ("like",)),
+    ("evaluate", ("benchmark",)),
+    ("dupes", ("duplicates",)),
+    ("clusters", ()),
+    ("tag", ()),
     ("status", ("stats",)),
     ("verify", ()),
     ("rebuild", ()),
@@ -28,6 +33,8 @@ _COMMANDS = (
 )
 
 _GROUPS = ("profile", "models")
+
+_TAKE_WORDS = ("search", "similar")
 
 EPILOG = (
     "Exit codes: 0 ok, 1 nothing found, 2 wrong usage, 3 finished but some files were skipped, "
@@ -48,9 +55,10 @@ app = typer.Typer(
 def _register() -> None:
     for name, aliases in _COMMANDS:
         command = import_module(f"cli.commands.{name}").command
-        app.command(name)(command)
+        kind = WithWords if name in _TAKE_WORDS else None
+        app.command(name, cls=kind)(command)
         for alias in aliases:
-            app.command(alias, hidden=True)(command)
+            app.command(alias, cls=kind, hidden=True)(command)
     for name in _GROUPS:
         app.add_typer(import_module(f"cli.commands.{name}").app, name=name)
 
@@ -138,7 +146,7 @@ def _exit_code(error: BaseException) -> int:
     """Say what happened on stderr, and what a process that ends so returns."""
     match error:
         case EngineError():
-            _complain(error.sentence, error.hint)
+            _tell(error)
             return error.exit_code
         case typer.Exit() | typer.Abort():
             return int(getattr(error, "exit_code", 130))
@@ -166,6 +174,15 @@ def _usage(error: Any) -> int:  # noqa: ANN401  (typer carries its own copy of c
     if str(error.message).startswith("No such command"):
         sys.stderr.write("To search for words: seehear search WORDS\n")
     return int(error.exit_code)
+
+
+def _tell(error: EngineError) -> None:
+    if isinstance(error, GrammarError) and error.line.strip():
+        from cli.render import pointed
+
+        _complain("\n".join((error.sentence, pointed(error), error.hint)))
+    else:
+        _complain(error.sentence, error.hint)
 
 
 def _complain(sentence: str, hint: str = "") -> None:

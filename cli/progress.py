@@ -13,6 +13,7 @@ from cli.render import console, shown
 from engine.models import Progress as WeightsProgress
 from engine.models import Step
 from indexer.report import Progress as FilesProgress
+from indexer.report import Step as FilesStep
 
 _LINE_EVERY_S = 10.0
 
@@ -34,7 +35,7 @@ class Bar:
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._started = 0.0
+        self._started: dict[str, float] = {}
         self._said: dict[str, tuple[float, str]] = {}
 
     def __enter__(self) -> Self:
@@ -66,13 +67,22 @@ class Bar:
 
     def files(self, now: FilesProgress) -> None:
         """Show how many files are done, at what rate, and the last one."""
-        self._started = self._started or time.monotonic()
-        seconds = time.monotonic() - self._started
+        started = self._started.setdefault(now.step, time.monotonic())
+        seconds = time.monotonic() - started
         rate = f"{now.done / seconds:.0f}/s" if seconds > 1 else ""
         note = f"{now.done}/{now.total} files {rate} {shown(now.path)[-40:]}"
-        self._show(
-            "indexing", now.done, now.total, note, f"Indexed {now.done} of {now.total} files"
-        )
+        said = "Indexed" if now.step is FilesStep.INDEX else f"{now.step.capitalize()}:"
+        self._show(now.step, now.done, now.total, note, f"{said} {now.done} of {now.total} files")
+
+    def searches(self, done: int, total: int) -> None:
+        """Show how many searches of an evaluation are done."""
+        note = f"{done:,}/{total:,} searches"
+        self._show("evaluating", done, total, note, f"Made {done:,} of about {total:,} searches")
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Show how many of a number of things are done."""
+        if total:
+            self._show(what, done, total, f"{done:,}/{total:,}", f"{done:,} of {total:,} {what}")
 
     def _show(self, name: str, done: int, total: int, note: str, line: str) -> None:
         if self._silent:

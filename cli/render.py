@@ -1,10 +1,11 @@
 """Values become what a person or a program reads: a list, JSON, or bare paths."""
 
 import base64
+import dataclasses
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:  # numpy and rich are not needed to print a help page
     from rich.console import Console
     from rich.text import Text
 
-    from engine.query import Query
+    from engine.errors import GrammarError
+    from engine.query import Filter, Query, Term
     from engine.result import Evidence, Hit, SearchResult
     from engine.types import Span
 
@@ -23,6 +25,19 @@ _PLURAL = {
     "text": "texts",
     "caption": "captions",
 }
+_FOUND_IN = {
+    "name": "its name",
+    "tag": "a tag",
+    "title": "its title",
+    "caption": "its caption",
+    "passage": "its text",
+    "subtitle": "a subtitle",
+    "seen": "what is written in it",
+    "heard": "what is said in it",
+}
+_NO_SPACES = ("words", "conditions")
+_REASONS = 3
+_INDENT = " " * 12
 _KIND_STYLE = {"image": "green", "audio": "magenta", "video": "cyan", "text": "blue"}
 
 
@@ -60,22 +75,35 @@ def _clock(ms: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def print_hits(result: "SearchResult") -> None:
-    """The hits, best first, each with its reasons on a line below."""
+def print_hits(result: "SearchResult", *, explain: bool = False) -> None:
+    """The hits, best first, each with its reasons; without any, the nearest below a line."""
     out = console()
     if out.is_terminal and result.hits:
-        out.print("  #  score  kind   file", style="dim")
-    for rank, hit in enumerate(result.hits, start=1):
-        out.print(_line(rank, hit))
-        out.print(f"            {_reasons(hit)}", style="dim", markup=False)
-    if not result.hits:
+        out.print("  #  sure   kind   file", style="dim")
+    _print_all(out, result.hits, explain=explain)
+    if result.hits:
+        return
+    if not result.nearest:
         console(stderr=True).print("Nothing indexed can match. See: seehear status")
+        return
+    out.print("Nothing matches well.")
+    out.print("--- the nearest, which may have nothing to do with it ---", style="dim")
+    _print_all(out, result.nearest, explain=explain, surely=False)
 
 
-def _line(rank: int, hit: "Hit") -> "Text":
+def _print_all(
+    out: "Console", hits: "Sequence[Hit]", *, explain: bool, surely: bool = True
+) -> None:
+    for rank, hit in enumerate(hits, start=1):
+        out.print(_line(rank, hit, sure(hit.relevance) if surely else ""))
+        for line in _explained(hit) if explain else [_reasons(hit)]:
+            out.print(f"{_INDENT}{line}", style="dim", markup=False)
+
+
+def _line(rank: int, hit: "Hit", how_sure: str) -> "Text":
     from rich.text import Text
 
-    line = Text(f"{rank:>3}  {hit.score:>5.1f}  ")
+    line = Text(f"{rank:>3}  {how_sure:>4}  ")
     line.append(f"{hit.modality:<5}  ", style=_KIND_STYLE[hit.modality])
     line.append(shown(hit.path), style=f"bold link {hit.path.as_uri()}" if _can_link(hit) else "")
     if when := moment(hit.span):
@@ -85,20 +113,43 @@ def _line(rank: int, hit: "Hit") -> "Text":
     return line
 
 
+def sure(relevance: float) -> str:
+    """A relevance in percent; never 100, for nothing is that sure."""
+    return f"{min(int(100 * relevance), 99)}%"
+
+
 def _can_link(hit: "Hit") -> bool:
     return sys.stdout.isatty() and not any(c.isspace() for c in hit.path.as_uri())
 
 
 def _reasons(hit: "Hit") -> str:
-    reasons = "; ".join(_because(one) for one in hit.because)
+    """The strongest reason of each kind, and the words that matched."""
+    told = dict.fromkeys(_because(one) for one in hit.because)
     words = f": {_printable(hit.snippet)}" if hit.snippet else ""
-    return f"{reasons}{words}"
+    name = f"#{hit.id}  " if hit.id else ""
+    return f"{name}{'; '.join(list(told)[:_REASONS])}{words}"
+
+
+def _explained(hit: "Hit") -> list[str]:
+    """Every reason with its score and where it was computed."""
+    lines = [f"#{hit.id}  score {hit.score:.2f}, relevance {hit.relevance:.3f}"]
+    lines += [f"{one.score:+6.2f}  {_because(one)}{_in_space(one)}" for one in hit.because]
+    return lines + ([f"        {_printable(hit.snippet)}"] if hit.snippet else [])
+
+
+def _in_space(one: "Evidence") -> str:
+    return "" if one.source.space in _NO_SPACES else f", in space {one.source.space}"
 
 
 def _because(one: "Evidence") -> str:
     source = one.source
+    if source.space == "conditions":
+        return "meets the conditions"
+    if source.space == "words":
+        has = "has" if one.whole else "has words of"
+        return f"{_FOUND_IN.get(source.gallery, source.gallery)} {has} {_printable(source.term)}"
     place = f"{_ordinal(one.rank)} among {_PLURAL.get(source.gallery, source.gallery)}"
-    return f"{place} for {_printable(source.term)}, in space {source.space}"
+    return f"{place} for {_printable(source.term)}"
 
 
 def _ordinal(number: int) -> str:
@@ -129,19 +180,77 @@ def result_json(result: "SearchResult") -> dict[str, Any]:
     return {
         "query": query_json(result.query),
         "hits": [_hit_json(hit) for hit in result.hits],
+        "nearest": [_hit_json(hit) for hit in result.nearest],
         "timings_ms": {name: round(ms, 3) for name, ms in result.timings_ms.items()},
     }
 
 
-def query_json(query: "Query") -> dict[str, str]:
-    """The parts of a query by name."""
-    parts = {
-        "text": query.text,
-        "image": query.image,
-        "audio": query.audio,
-        "text_file": query.text_file,
+def query_json(query: "Query") -> dict[str, Any]:
+    """A query: the first of each kind of part by name, then all parts in order, and as a line."""
+    from engine.grammar import unparse
+
+    return {
+        **_parts_by_name(query.terms),
+        "line": _text(unparse(query)),
+        "terms": [_term_json(term) for term in query.terms],
+        "filters": [_filter_json(one) for one in query.filters],
     }
-    return {name: _text(str(value)) for name, value in parts.items() if value is not None}
+
+
+def _parts_by_name(terms: Sequence["Term"]) -> dict[str, str]:
+    parts: dict[str, str] = {}
+    for term in terms:
+        is_file = isinstance(term.payload, Path)
+        name = "text_file" if is_file and term.modality == "text" else term.modality.value
+        if term.weight > 0 and not term.exact:
+            parts.setdefault(name, _text(str(term.payload)))
+    return parts
+
+
+def _term_json(term: "Term") -> dict[str, Any]:
+    region = term.region
+    return {
+        "modality": term.modality.value,
+        **(
+            path_json(term.payload)
+            if isinstance(term.payload, Path)
+            else {"words": _text(term.payload)}
+        ),
+        "weight": term.weight,
+        "exact": term.exact,
+        "span": None if term.span is None else [term.span.start, term.span.end],
+        "region": region and [region.x, region.y, region.width, region.height],
+    }
+
+
+def _filter_json(one: "Filter") -> dict[str, Any]:
+    values = [
+        _text(value) if isinstance(value, str) else dataclasses.asdict(value)
+        for value in one.any_of
+    ]
+    return {"field": one.field.value, "any_of": values, "negated": one.negated}
+
+
+_EXCERPT = 60
+"""Characters shown on each side of a mistake."""
+
+
+def pointed(error: "GrammarError") -> str:
+    """The line around a mistake, and below it a mark as wide as the mistake."""
+    from rich.cells import cell_len
+
+    start, end = error.column, error.column + max(1, error.length)
+    first, last = max(0, start - _EXCERPT), start + _EXCERPT
+    before, after = "…" if first else "", "…" if last < len(error.line) else ""
+    left = before + _escaped(error.line[first:start])
+    mistake = _escaped(error.line[start : min(end, last)])
+    rest = _escaped(error.line[min(end, last) : last]) + after
+    mark = "^" * max(1, cell_len(mistake))
+    return f"  {left}{mistake}{rest}\n  {' ' * cell_len(left)}{mark}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c.isspace() else repr(c)[1:-1] for c in text)
 
 
 def _hit_json(hit: "Hit") -> dict[str, Any]:
@@ -149,8 +258,10 @@ def _hit_json(hit: "Hit") -> dict[str, Any]:
     in_ms = span is not None and span.unit == "ms"
     return {
         **path_json(hit.path),
+        "id": f"#{hit.id}",
         "modality": hit.modality.value,
         "score": round(hit.score, 4),
+        "relevance": round(hit.relevance, 4),
         "span": [span.start, span.end] if span is not None and in_ms else None,
         "characters": [span.start, span.end] if span is not None and not in_ms else None,
         "snippet": hit.snippet,

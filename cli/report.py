@@ -37,7 +37,9 @@ def _summary(report: IndexReport) -> str:
     }
     counts = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
     copies = f" {report.copies:,} had bytes that were known already." if report.copies else ""
-    return f"Indexed in {report.seconds:.1f} s: {counts or 'nothing to do'}.{copies}"
+    found = {"seen": report.seen, "heard": report.heard}
+    words = "".join(f" Words {how} in {count:,}." for how, count in found.items() if count)
+    return f"Indexed in {report.seconds:.1f} s: {counts or 'nothing to do'}.{copies}{words}"
 
 
 def _ignored(paths: tuple[Path, ...]) -> list[str]:
@@ -52,7 +54,10 @@ def _ignored(paths: tuple[Path, ...]) -> list[str]:
 
 def report_json(report: IndexReport) -> None:
     """The report as one JSON object."""
-    counts = ("added", "refreshed", "moved", "copies", "kept", "removed", "encoded", "segments")
+    counts = (
+        "added", "refreshed", "moved", "copies", "kept", "removed", "encoded", "segments",
+        "seen", "heard",
+    )  # fmt: skip
     print_json(
         {
             **{name: getattr(report, name) for name in counts},

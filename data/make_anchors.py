@@ -29,11 +29,10 @@ from safetensors.numpy import load_file, save_file
 from engine import models
 from engine.arrays import unit_rows
 from engine.encode import encoders
-from engine.encode.efficientnet import EfficientNet
+from engine.encode.efficientnet import EfficientNet, pooled_part
 from engine.media.image import decode_image
 from engine.models import registry
 from engine.types import Vectors
-from ucs import CLASSES
 
 TARGET = Path(__file__).resolve().parent.parent / "engine" / "models" / "anchors.safetensors"
 FETCH = Path(__file__).resolve().with_name("fetch.py")
@@ -203,8 +202,9 @@ def pictures(wordnet: Path) -> tuple[Vectors, Vectors, npt.NDArray[np.int8], int
     named = unit_rows(names + KEYWORD_SHARE * unit_rows(np.array(keys)))
     words = np.concatenate([named, embedded([caption for _, caption in art])])
     sources = np.repeat(np.array([0, 1], np.int8), [len(drawn), len(art)])
-    centre = features.mean(axis=0)
-    alike = unit_rows(features - centre) @ unit_rows(features_of(stamps()) - centre).T
+    seen, stamped = pooled_part(features), pooled_part(features_of(stamps()))
+    centre = seen.mean(axis=0)
+    alike = unit_rows(seen - centre) @ unit_rows(stamped - centre).T
     kept = alike.max(axis=1) < LIKENESS
     return features[kept], words[kept], sources[kept], int((~kept).sum())
 
@@ -238,26 +238,20 @@ def main() -> None:
     nouns = nouns_of(wordnet)
     synsets = (models.fetch("imagenet-names") / "imagenet_synsets.txt").read_text().split()
     classes = family_means([class_prompts(nouns[s.removeprefix("n")], nouns) for s in synsets])
-    sounds = family_means(
-        [[[name], words, [f"the sound of {w}" for w in words]] for name, words in CLASSES]
-    )
     features, words, sources, dropped = pictures(wordnet)
     head = load_file(models.ready("efficientnet-lite2") / "head.safetensors")
     arrays: dict[str, npt.NDArray[np.generic]] = {
         "picture_classes": classes.astype(np.float16),
-        "sound_classes": sounds.astype(np.float16),
         "head_weight": head["weight"].astype(np.float16),
         "head_bias": head["bias"],
         "sources": sources,
     }
-    sound = load_file(models.ready("soundfx") / "head.safetensors")
-    arrays |= {f"sound_{name}": values.astype(np.float16) for name, values in sound.items()}
     for name, rows in {"features": features, "words": words, "bank": bank_of(nouns)}.items():
         arrays[name], arrays[f"{name}_scale"] = quantised(rows)
     save_file(arrays, TARGET)
     print(
         f"{len(features)} pictures ({dropped} look like a stamp and are left out), "
-        f"{len(classes)} and {len(sounds)} classes, {TARGET.stat().st_size / 1e6:.1f} MB"
+        f"{len(classes)} classes, {TARGET.stat().st_size / 1e6:.1f} MB"
     )
 
 

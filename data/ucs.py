@@ -1,15 +1,23 @@
-"""The 78 outputs of aiSFX's head `prosfx`: the category of each, and what people call it.
+"""The categories that aiSFX's heads name: which output is which, and what people call them.
 
-They are the 82 categories of the Universal Category System (public domain) in alphabetical order,
-less ARCHIVED and three more. How that was found: plain sounds of known class, real and synthetic,
-were played to the network and their strongest output noted (alarm clock 2, caribou 4, busy tone 5,
-bell 6, clock tick 13, incoming call 15, explosion 26, laser 42, glass 36, violin and bassoon 50,
-swoosh 63, spoken letters 70, whistle 74, wind 75). That leaves one gap between 4 and 6 (ARCHIVED),
-one between 8 and 14, one between 43 and 46 and one after 75. Which category is missing inside the
-last three gaps is a guess (CHEMICALS, LEATHER, WINGS): trust outputs 12, 43, 44 and 76 least.
+Three of its nine heads speak the Universal Category System (public domain): `prosfx` (78 outputs),
+`soundlyTrain` (79) and `ucsMixed` (69), as the checkpoint itself calls them. Their outputs are the
+82 categories in alphabetical order, less ARCHIVED and those that a library has no sounds of.
+
+Head 0: plain sounds of known class, real and synthetic, were played to the network and their
+strongest output noted (alarm clock 2, caribou 4, busy tone 5, bell 6, clock tick 13, incoming call
+15, explosion 26, laser 42, glass 36, violin and bassoon 50, swoosh 63, spoken letters 70, whistle
+74, wind 75). That leaves one gap between 4 and 6 (ARCHIVED), one between 8 and 14, one between 43
+and 46 and one after 75. Which category is missing inside the last three gaps is a guess (CHEMICALS,
+LEATHER, WINGS): trust outputs 12, 43, 44 and 76 least.
+
+Heads 1 and 2 were matched to head 0 and to the names of 340 sounds by the order-preserving
+assignment of outputs to categories whose correlations sum highest (dynamic programming). Head 1 is
+sure but for which two categories it lacks among neighbours; of head 2 the common categories are
+sure (crowds, gore, voices, water, weather), the rare ones are guesses.
 """
 
-CLASSES: tuple[tuple[str, list[str]], ...] = (
+CATEGORIES: tuple[tuple[str, list[str]], ...] = (
     ("air", ["air hiss", "steam burst", "blowing air"]),
     ("aircraft", ["airplane", "helicopter", "jet", "propeller plane"]),
     ("alarms", ["alarm", "siren", "alarm clock ringing", "buzzer"]),
@@ -23,6 +31,7 @@ CLASSES: tuple[tuple[str, list[str]], ...] = (
     ("cartoon", ["cartoon sound", "boing", "funny noise"]),
     ("ceramics", ["plates", "pottery", "dishes clattering", "mug"]),
     ("chains", ["chain", "rattling chains", "shackles"]),
+    ("chemicals", ["chemicals", "acid", "chemical reaction"]),
     ("clocks", ["clock", "ticking clock", "watch", "clock striking"]),
     ("cloth", ["cloth", "fabric rustling", "flag flapping"]),
     ("communications", ["telephone", "phone ringing", "radio static", "camera"]),
@@ -53,6 +62,7 @@ CLASSES: tuple[tuple[str, list[str]], ...] = (
     ("humans", ["breathing", "cough", "sneeze", "heartbeat", "laugh"]),
     ("ice", ["ice", "ice cracking", "skating"]),
     ("lasers", ["laser", "ray gun", "laser beam"]),
+    ("leather", ["leather", "leather creaking"]),
     ("liquid and mud", ["liquid", "mud", "slime", "splat"]),
     ("machines", ["machine", "factory", "industrial machine", "washing machine"]),
     ("magic", ["magic", "spell", "sparkle", "fairy dust"]),
@@ -87,5 +97,26 @@ CLASSES: tuple[tuple[str, list[str]], ...] = (
     ("whistles", ["whistle", "whistling", "referee whistle"]),
     ("wind", ["wind", "howling wind", "gust", "breeze"]),
     ("windows", ["window", "window blinds", "shutters"]),
+    ("wings", ["wings", "wings flapping", "bird flapping its wings"]),
     ("wood", ["wood", "wood creaking", "wood knock", "chopping wood"]),
 )
+
+MISSING: tuple[frozenset[str], ...] = (
+    frozenset({"chemicals", "leather", "wings"}),
+    frozenset({"foley", "geothermal"}),
+    frozenset(
+        {
+            *("chains", "destruction", "dirt and sand", "food and drink", "liquid and mud"),
+            *("magic", "natural disaster", "rope", "rubber", "science fiction", "snow", "wood"),
+        }
+    ),
+)
+"""The categories that a head has no output for, head by head."""
+
+HEADS: tuple[tuple[str, ...], ...] = tuple(
+    tuple(name for name, _ in CATEGORIES if name not in missing) for missing in MISSING
+)
+"""The category of every output, head by head."""
+
+CLASSES = tuple(one for one in CATEGORIES if one[0] in HEADS[0])
+"""The categories of the first head."""

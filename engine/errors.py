@@ -29,6 +29,24 @@ class UsageError(EngineError):
     exit_code = 2
 
 
+class GrammarError(UsageError):
+    """A line cannot be read; it says where.
+
+    Attributes:
+        line: as it was typed.
+        column: where the mistake begins, from 0.
+        length: characters of the mistake; 0 where something is missing.
+    """
+
+    def __init__(
+        self, sentence: str, *, line: str, column: int, length: int, hint: str = ""
+    ) -> None:
+        super().__init__(sentence, hint=hint)
+        self.line = line
+        self.column = column
+        self.length = length
+
+
 class LibraryMissingError(EngineError):
     """There is no library at the given place."""
 

@@ -1,49 +1,46 @@
 """The library on disk: open, recover, write, read, check."""
 
-import errno
-import fcntl
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from engine.errors import (
-    DiskFullError,
     EngineError,
     LibraryLockedError,
     LibraryMissingError,
-    MediaError,
     ModelError,
     SpaceMismatchError,
     UsageError,
 )
-from engine.gallery import Gallery, GalleryKey, Opened, checked, open_gallery, publish_gallery
-from engine.media.probe import probe
-from engine.media.reasons import Reason
+from engine.gallery import checked, open_gallery, publish_gallery
+from engine.grammar import parse
 from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
-from engine.query import Query, Term
+from engine.query import Field, Filter, Query, Term
+from engine.rank.steps import Steps
 from engine.result import SearchResult
-from engine.search import Scope, Searcher
+from engine.search import Listing, Plain, Scope, Searcher, Shelf
+from engine.search.example import absolute, modality_of
 from engine.store import snapshots
-from engine.store.catalogue import CatalogueReader, Status
+from engine.store.catalogue import CatalogueReader
+from engine.store.checks import Status
 from engine.store.connect import open_reader
-from engine.store.records import FileRecord, Found, Stamp
+from engine.store.folder import CATALOGUE, is_there, locked
+from engine.store.folder import create as create_folder
+from engine.store.records import Content, FileRecord
 from engine.store.writer import CatalogueWriter
-from engine.types import Modality, Space, Vectors
+from engine.types import Ids, Modality, Space
 
-_CATALOGUE = "catalogue.db"
-_SNAPSHOTS = "snapshots"
-_LOCK = "writer.lock"
-_README = """This folder is a seehear library. Do not edit the files in it.
-
-catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
-snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
-"""
+if TYPE_CHECKING:
+    from engine.collect import items as collect
+    from engine.collect.clusters import Cluster
+    from engine.collect.dupes import Dupes
+    from engine.collect.labels import Labelled
 
 MOVING = "moving"
 """The setting that holds how far a move to another profile is (indexer.switch)."""
@@ -54,9 +51,6 @@ _MADE = "made:"
 _UNFINISHED = (
     "a change to profile {0} is under way or was interrupted (go on: seehear profile use {0})"
 )
-
-MAX_QUERY_PIECES = 48
-"""Windows or passages of a query file that are used: four minutes of sound say what it is."""
 
 MAX_HITS = 10_000
 
@@ -74,20 +68,24 @@ class Verdict:
     unreachable: tuple[Path, ...] = ()
 
 
-class Library:
+class How(TypedDict, total=False):
+    """The fields of `Listing`, as arguments by name."""
+
+    k: int
+    least: float
+    balance: bool
+    moments: bool
+    steps: Steps
+
+
+class Library(Shelf):
     """Indexed folders, ready to be searched; a context manager.
 
     Searching needs no lock. Writing happens inside `writing()`, by one process at a time.
     """
 
     def __init__(self, path: Path, catalogue: CatalogueReader, profile: Profile) -> None:
-        self.path = path
-        self.profile = profile
-        self.remarks: list[str] = []
-        """What a person should know of how it is read, such as a snapshot that is damaged."""
-        self._catalogue = catalogue
-        self._galleries: dict[str, Opened] = {}
-        self._version = -1
+        super().__init__(path, catalogue, profile)
         if moving := catalogue.setting(MOVING):
             name = json.loads(moving).get("profile", "NAME")
             self.remarks.append(_UNFINISHED.format(name))
@@ -116,11 +114,12 @@ class Library:
             LibraryDamagedError, LibraryVersionError: the catalogue cannot be read.
         """
         folder = Path(path).expanduser().absolute()
-        file = folder / _CATALOGUE
-        if not _is_there(file):
+        file = folder / CATALOGUE
+        if not is_there(file):
             if not create:
                 raise LibraryMissingError(folder)
-            _create(folder, profile or DEFAULT)
+            Profile.load(profile or DEFAULT)  # an unknown name must not leave a folder behind
+            create_folder(folder, profile or DEFAULT)
         catalogue = CatalogueReader(file, open_reader(file))
         catalogue.check_format()
         stored = catalogue.setting("profile") or DEFAULT
@@ -159,47 +158,153 @@ class Library:
         *,
         modalities: Collection[str] | None = None,
         under: Sequence[str | Path] = (),
-        k: int = 10,
+        listing: Listing | None = None,
+        captions: bool = True,
+        **how: Unpack[How],
     ) -> SearchResult:
         """Find files by words, by a picture, by a sound, or by several of these at once.
 
         Args:
-            query: words, or a `Query`.
+            query: words and filters as people type them (engine.grammar), or a `Query`.
             modalities: of the files to find, for example {"image"}; None for all.
             under: only files below these folders.
-            k: how many hits at most, 1 to 10,000.
+            listing: how the list is made; its fields may also be given by name: k (hits at most),
+                least (relevance from which on a file is a hit; 0 for all), balance, moments, steps.
+            captions: also find media by captions, subtitles and sidecars beside them.
+            how: fields of `listing`.
         """
         self._refresh()
-        asked = Query(text=query) if isinstance(query, str) else query
-        return self._search(asked, Scope(self._wanted(modalities), _absolute(under)), k)
+        asked = parse(query) if isinstance(query, str) else query
+        admitted = self._admitted(asked, under)
+        scope = Scope(self._wanted(modalities), files=admitted, captions=captions)
+        return self._search(asked, scope, replace(listing or Listing(), **how))
 
     def similar(
         self,
-        path: str | Path,
+        path: str | Path | Query,
         *,
         modalities: Collection[str] | None = None,
         under: Sequence[str | Path] = (),
-        k: int = 10,
+        listing: Listing | None = None,
+        **how: Unpack[How],
     ) -> SearchResult:
-        """Find files like this one, which is left out itself.
+        """Find files like this one, or like those of a query, which are left out themselves.
+
+        There is always a nearest, so nothing is held back unless `least` says so.
 
         Args:
             path: any picture, sound or text; it need not be indexed.
             modalities: of the files to find; None for the modality of the file itself.
             under: only files below these folders.
-            k: how many hits at most, 1 to 10,000.
+            listing: how the list is made.
+            how: fields of `listing`.
         """
         self._refresh()
-        (file,) = _absolute([path])
-        modality, own = self._identify(file)
-        wanted = self._wanted(modalities) if modalities else frozenset({modality})
-        query = query_of(modality, file)
-        return self._search(query, Scope(wanted, _absolute(under), own), k)
+        if not isinstance(path, Query):
+            (file,) = absolute([path])
+            path = Query(more=(Term(modality_of(file), file),))
+        files = [term.payload for term in path.terms if isinstance(term.payload, Path)]
+        known = [self._identify(file) for file in absolute(files)]
+        own = frozenset[int]().union(*(contents for _, contents in known))
+        wanted = self._wanted(modalities) if modalities else frozenset(one for one, _ in known)
+        scope = Scope(wanted, own, self._admitted(path, under))
+        return self._search(path, scope, replace(listing or Listing(least=0.0), **how))
 
-    def _search(self, query: Query, scope: Scope, k: int) -> SearchResult:
-        if not 1 <= k <= MAX_HITS:
-            raise UsageError(f"k must be from 1 to {MAX_HITS:,}, not {k}.")
-        return Searcher(self.profile, self).search(query, scope, k)
+    def _search(self, query: Query, scope: Scope, listing: Listing) -> SearchResult:
+        if not 1 <= listing.k <= MAX_HITS:
+            raise UsageError(f"k must be from 1 to {MAX_HITS:,}, not {listing.k}.")
+        return Searcher(self.profile, self).search(query, scope, listing)
+
+    def _admitted(self, query: Query, under: Sequence[str | Path]) -> Ids | None:
+        """The files that a query's filters and folders let through; None for all."""
+        below = tuple(str(folder) for folder in absolute(under))
+        filters = query.filters + ((Filter(Field.UNDER, below),) if below else ())
+        return self._catalogue.admitted(filters) if filters else None
+
+    def path_of_id(self, name: str) -> tuple[Path, Modality]:
+        """A file of the content that a hit's id names: `#a1b2c3d`, or more digits of its digest.
+
+        UsageError when there is none, or more than one content.
+        """
+        digits = name.removeprefix("#").lower()
+        found = self._catalogue.files_with_id(digits)
+        if not found:
+            raise UsageError(f"Nothing indexed has the id #{digits}.", hint="Search again for it.")
+        return found[0]
+
+    def dupes(
+        self,
+        *,
+        modalities: Collection[str] | None = None,
+        under: Sequence[str | Path] = (),
+        exact: bool = False,
+        similar: bool = False,
+        saw: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> "Dupes":
+        """Groups of files with the same bytes, picture or recording (engine.collect.dupes).
+
+        Args:
+            modalities: of the files; None for all.
+            under: only files below these folders.
+            exact: only files with the same bytes; nothing is decoded.
+            similar: groups of similar files too, which are no duplicates.
+            saw: told of progress: pairs compared, of how many.
+        """
+        from engine.collect.dupes import find_dupes
+
+        place = self._place(modalities, under)
+        return find_dupes(
+            self._catalogue, self.profile, place, exact=exact, similar=similar, saw=saw
+        )
+
+    def tag(
+        self,
+        labels: Sequence[str],
+        *,
+        modalities: Collection[str] | None = None,
+        under: Sequence[str | Path] = (),
+        top: int | None = None,
+        least: float = 0.5,
+    ) -> "tuple[Labelled, ...]":
+        """Every file with those of the labels that fit it (engine.collect.labels).
+
+        Args:
+            labels: words to choose from, at most 1,000.
+            modalities: of the files; None for all.
+            under: only files below these folders.
+            top: at most so many labels for a file.
+            least: no label whose chance is smaller.
+        """
+        from engine.collect.labels import label_files
+
+        place = self._place(modalities, under)
+        return label_files(self.profile, self, place, labels, top=top, least=least)
+
+    def clusters(
+        self,
+        *,
+        modalities: Collection[str] | None = None,
+        under: Sequence[str | Path] = (),
+        count: int | None = None,
+    ) -> "tuple[Cluster, ...]":
+        """The files in groups of like things, with names (engine.collect.clusters).
+
+        Args:
+            modalities: of the files; None for all.
+            under: only files below these folders.
+            count: how many groups in each space; None to choose by the files.
+        """
+        from engine.collect.clusters import find_clusters
+
+        return find_clusters(self.profile, self, self._place(modalities, under), count)
+
+    def _place(
+        self, modalities: Collection[str] | None, under: Sequence[str | Path]
+    ) -> "collect.Scope":
+        from engine.collect.items import Scope as Place
+
+        self._refresh()
+        return Place(self._wanted(modalities), absolute(under))
 
     def status(self) -> Status:
         """Counts of everything, and the files that could not be indexed."""
@@ -230,54 +335,26 @@ class Library:
         unreachable = tuple(root for root in catalogue.roots() if not root.is_dir())
         return Verdict(tuple(findings), vectors, len(catalogue.snapshots()), unreachable)
 
-    # --- what search needs (the Shelves protocol) --------------------------------------------
-
-    def gallery(self, key: GalleryKey) -> Gallery:
-        """The gallery of that key, up to date with what other processes committed."""
+    def contents(
+        self, modalities: Collection[str] | None = None, under: Sequence[str | Path] = ()
+    ) -> list[Content]:
+        """What can be found: contents of these modalities with a file below one of the folders."""
         self._refresh()
-        if key.name not in self._galleries:
-            opened = open_gallery(self._catalogue, self._snapshots, key)
-            self._galleries[key.name] = opened
-            self.remarks += [one for one in opened.remarks if one not in self.remarks]
-        return self._galleries[key.name].gallery
+        folders = absolute(under)
+        return [
+            one
+            for one in self._catalogue.contents_after(0, self._wanted(modalities))
+            if not folders or any(_is_below(f, u) for f in one.files for u in folders)
+        ]
 
-    def _refresh(self) -> None:
-        """Forget what another process may have changed since: galleries, and the profile."""
-        version = self._catalogue.data_version()
-        if version == self._version:
-            return
-        self._galleries.clear()
-        self._follow()
-        self._version = version
+    def exact(self) -> "Library":
+        """The same library without shortcuts, to compare with; it needs no closing of its own.
 
-    def _follow(self) -> None:
-        """Use the profile that another process moved the library to, or encoded anew."""
-        name = self._catalogue.setting("profile") or DEFAULT
-        stored = self._catalogue.spaces()
-        changed = any(stored.get(n, one) != one for n, one in self.profile.spaces.items())
-        if name != self.profile.name or changed:
-            self.profile = Profile.load(name)
-
-    def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
-        """Where vectors lead."""
-        return self._catalogue.resolve(vector_ids)
-
-    def embed(self, term: Term, encoder: Encoder) -> Vectors:
-        """The rows of a term (n, dim): stored ones for an unchanged indexed file, else encoded."""
-        if isinstance(term.payload, str):
-            return encoder.encode([encoder.prepare(term.payload)])
-        stored = self._stored(term.payload, encoder)
-        if stored is not None:
-            return stored
-        with _naming(term.payload):
-            return _encode_file(term.payload, encoder, term.modality)
-
-    def _stored(self, path: Path, encoder: Encoder) -> Vectors | None:
-        record = self._catalogue.file_at(_absolute([path])[0])
-        if record is None or record.digest is None or record.stamp != stamp_of(path):
-            return None
-        rows = self._catalogue.vectors_of(record.digest, encoder.space).vectors
-        return rows[:MAX_QUERY_PIECES] if len(rows) else None
+        Its galleries are made from the catalogue, not from snapshots, and every row is looked at.
+        """
+        twin = Library(self.path, self._catalogue, self.profile)
+        twin._shortcuts = False
+        return twin
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -288,8 +365,8 @@ class Library:
         Args:
             adopt: make the profile's spaces known.
         """
-        with _locked(self.path):
-            writer = CatalogueWriter.open(self.path / _CATALOGUE)
+        with locked(self.path):
+            writer = CatalogueWriter.open(self.path / CATALOGUE)
             try:
                 snapshots.sweep(self._snapshots, (r.name for r in writer.snapshots()))
                 if adopt:
@@ -306,7 +383,9 @@ class Library:
     def publish(self, writer: CatalogueWriter, profile: Profile | None = None) -> int:
         """Write fresh snapshots where they are behind; returns how many were written."""
         keys = (profile or self.profile).galleries
-        return sum(publish_gallery(writer, self._snapshots, key) for key in keys)
+        self._refresh()
+        tuner = Plain(profile or self.profile, self)
+        return sum(publish_gallery(writer, self._snapshots, key, tuner) for key in keys)
 
     def record_makers(self, writer: CatalogueWriter, encoders: Iterable[Encoder]) -> None:
         """Write down what computed the vectors: which engine, where, in which precision.
@@ -325,6 +404,7 @@ class Library:
         with self.writing() as writer:
             writer.quick_check()
             old = [record.name for record in writer.snapshots()]
+            writer.rebuild_derived()
             writer.drop_snapshots()
             snapshots.discard(self._snapshots, old)
             return self.publish(writer)
@@ -335,7 +415,7 @@ class Library:
         Returns:
             how many files were forgotten.
         """
-        (gone,) = _absolute([path])
+        (gone,) = absolute([path])
         with self.writing(adopt=False) as writer:
             roots = [r for r in writer.roots() if r.is_relative_to(gone) or gone.is_relative_to(r)]
             records = [f for r in roots for f in writer.files(r) if _is_below(f, gone)]
@@ -349,30 +429,6 @@ class Library:
                 self.publish(writer)
         return len(records)
 
-    @property
-    def _snapshots(self) -> Path:
-        return self.path / _SNAPSHOTS
-
-    def _wanted(self, modalities: Collection[str] | None) -> frozenset[Modality]:
-        if modalities is None:
-            return self.profile.modalities
-        if isinstance(modalities, str):
-            modalities = {modalities}
-        try:
-            return frozenset(Modality(one) for one in modalities)
-        except ValueError as error:
-            known = ", ".join(Modality)
-            raise UsageError(f"{error}.", hint=f"Known: {known}.") from error
-
-    def _identify(self, file: Path) -> tuple[Modality, frozenset[int]]:
-        """What a file is, and the content it has in the catalogue if it is indexed."""
-        modality = modality_of(file)
-        record = self._catalogue.file_at(file)
-        own = None
-        if record is not None and record.digest is not None:
-            own = self._catalogue.content_at(record.digest)
-        return modality, frozenset() if own is None else frozenset({own})
-
 
 def _profile(name: str, *, missing_ok: bool) -> Profile:
     try:
@@ -383,151 +439,12 @@ def _profile(name: str, *, missing_ok: bool) -> Profile:
         raise
 
 
-def modality_of(path: Path) -> Modality:
-    """What a file to search with is; UsageError naming it when it cannot be searched with."""
-    with _naming(path):
-        return probe(_resolved(path)).modality
-
-
-def _resolved(path: Path) -> Path:
-    """Where links lead; unlike pathlib's own, it takes a loop for a file that is not there."""
-    return Path(os.path.realpath(path))
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Name the file that a query cannot be made of, and say what to do."""
-    try:
-        yield
-    except MediaError as error:
-        if error.reason == Reason.VANISHED:
-            raise UsageError(f"There is no file {path}.", hint="Check the spelling.") from error
-        raise UsageError(
-            f"{path} cannot be searched with ({error.sentence}).",
-            hint="Give a picture, a sound, a video or a text that opens elsewhere.",
-        ) from error
-
-
 def _check_spaces(stored: Mapping[str, Space], profile: Profile) -> None:
     """Raise SpaceMismatchError when an encoder is no longer the one that made the vectors."""
     for space in profile.spaces.values():
         if stored.get(space.name, space) != space:
             made = stored[space.name].fingerprint
             raise SpaceMismatchError(space.name, made, space.fingerprint, profile.name)
-
-
-def query_of(modality: Modality, file: Path) -> Query:
-    """The query that a file of a modality makes."""
-    match modality:
-        case Modality.IMAGE:
-            return Query(image=file)
-        case Modality.AUDIO:
-            return Query(audio=file)
-        case Modality.TEXT:
-            return Query(text_file=file)
-        case Modality.VIDEO:
-            return Query(video=file)
-
-
-def stamp_of(path: Path) -> Stamp | None:
-    """Size, time and inode of a file; None when there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
-
-
-def _encode_file(path: Path, encoder: Encoder, asked: Modality) -> Vectors:
-    from engine.media.pieces import pieces  # decoders, which a search by words needs not
-
-    resolved = _resolved(path)
-    kind = probe(resolved)
-    if kind.modality is not asked:
-        raise UsageError(f"{path} is {kind.modality}, not {asked}.")
-    prepared = []
-    for piece in pieces(resolved, kind.format, encoder.rule):
-        prepared.append(encoder.prepare(piece.payload))
-        if len(prepared) == MAX_QUERY_PIECES:
-            break
-    return encoder.encode(prepared)
-
-
-def _create(folder: Path, profile: str) -> None:
-    Profile.load(profile)  # an unknown name must not leave a folder behind
-    with _written(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(folder):
-        if (folder / _CATALOGUE).exists():  # another process was first
-            return
-        with _written(folder):
-            _create_catalogue(folder, profile)
-            (folder / "README.txt").write_text(_README, encoding="utf-8")
-
-
-def _create_catalogue(folder: Path, profile: str) -> None:
-    """Make the catalogue under another name: an interrupted attempt leaves none behind."""
-    unfinished = folder / f"{_CATALOGUE}.new"
-    for left in folder.glob(f"{unfinished.name}*"):
-        left.unlink()
-    writer = CatalogueWriter.open(unfinished)
-    try:
-        writer.set_setting("profile", profile)
-    finally:
-        writer.close()
-    unfinished.rename(folder / _CATALOGUE)
-    snapshots.sync_folder(folder)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the library's lock; the file keeps the process id of who has it."""
-    with _written(folder):
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        with _written(folder):
-            _take_lock(descriptor, folder)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take_lock(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-        raise LibraryLockedError(folder, int(pid) if pid.isdigit() else None) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-
-
-@contextmanager
-def _written(folder: Path) -> Iterator[None]:
-    """Say in a sentence why the folder of a library cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError(folder) from error
-        raise EngineError(
-            f"The library folder {folder} cannot be written: {error.strerror}.",
-            hint="Choose another with --library PATH.",
-        ) from error
-
-
-def _is_there(file: Path) -> bool:
-    try:
-        return file.exists()
-    except OSError as error:
-        raise EngineError(
-            f"The library folder {file.parent} cannot be read: {error.strerror}.",
-            hint="Choose another with --library PATH.",
-        ) from error
-
-
-def _absolute(folders: Sequence[str | Path]) -> tuple[Path, ...]:
-    return tuple(Path(os.path.abspath(Path(one).expanduser())) for one in folders)  # noqa: PTH100
 
 
 def _is_below(record: FileRecord, folder: Path) -> bool:

@@ -1,13 +1,13 @@
 """The roles that adapters play, each with the laws that tests/contract checks on every adapter."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.types import Ids, Modality, Ranking, Scores, Space, Vectors
+from engine.types import Ids, Modality, Origin, Ranking, Scores, Space, Span, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +214,60 @@ class Fuser(Protocol):
 
     def __call__(self, rankings: Sequence[Ranking]) -> Ranking:
         """Fuse; an empty sequence raises ValueError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words that were seen or heard at one place of a medium.
+
+    Attributes:
+        span: where, in ms; None for the whole of a picture.
+        words: at least one; lines of a picture are parted by newlines.
+        confidence: of the adapter in them, from 0 to 1; comparable within one adapter only.
+    """
+
+    span: Span | None
+    words: str
+    confidence: float
+
+
+class Transcriber(Protocol):
+    """Finds the words that are seen or heard in a medium.
+
+    Laws:
+        the same medium gives the same transcripts, whatever was transcribed before; no payloads,
+        and those with nothing in them (black, silent), give none; spans follow each other inside
+        those of the payloads; no transcript lacks words; nothing is fetched.
+    """
+
+    @property
+    def origin(self) -> Origin:
+        """What becomes of its words: seen or heard."""
+        ...
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """Of the media that it is for."""
+        ...
+
+    @property
+    def rule(self) -> Rule:
+        """How media are to be decoded for it; windows of sound follow each other without a gap."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of weights and rules; words that another one found are found anew."""
+        ...
+
+    def describe(self) -> str:
+        """Which engine and models; told, never compared."""
+        ...
+
+    def transcribe(self, parts: Iterable[tuple[Span | None, Payload]]) -> Iterator[Transcript]:
+        """The words of one medium, given its payloads in order; ModelError when the engine fails.
+
+        An error of the payloads' source comes through, after what was found before it.
+        """
         ...

@@ -11,11 +11,19 @@ from engine.types import Modality, Source, Span
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason for a hit: the ranking it was found in, its rank there (from 1) and its score."""
+    """One reason for a hit.
+
+    Attributes:
+        source: the ranking that it was found in, or the words.
+        rank: among the files of that ranking, from 1; 0 where files are not ranked.
+        score: what it adds, in deviations.
+        whole: of words: all of them are there.
+    """
 
     source: Source
     rank: int
     score: float
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,17 @@ class SpanUnit(StrEnum):
     CHARACTERS = "characters"
 
 
+class Origin(StrEnum):
+    """Where the words of a segment come from."""
+
+    OWN = ""
+    """The segment itself: words only where it is a passage of a text."""
+    SEEN = "seen"
+    """Read in a picture, or in a shot of a video."""
+    HEARD = "heard"
+    """Spoken in a recording, or in the sound of a video."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A part of a recording (milliseconds) or of a text (characters), end excluded."""

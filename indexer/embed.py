@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from engine.errors import MediaError
+from engine.media.formats import SIDECAR
 from engine.store.records import ContentRecord, View
 from engine.types import Vectors
 from indexer.ahead import ahead
@@ -15,6 +16,8 @@ from indexer.read import New, Prepared, Strand
 
 REST_AHEAD = 16
 """Pieces of a long recording that are decoded while those before them are encoded."""
+
+_DURATION = "duration_ms"
 
 T = TypeVar("T")
 
@@ -74,9 +77,18 @@ def _finish(new: New, work: Sequence[_Work]) -> ContentRecord | MediaError:
         facts += [fact for one in prepared for fact in one.facts]
         if prepared:
             views.append(_view(job, prepared))
-    if not views:
+    if new.words:
+        views.append(View(new.words, ()))
+    if not views and new.format != SIDECAR:
         return MediaError("blank", "there is nothing in it to encode")
-    return ContentRecord(new.digest, new.modality, new.format, dict(facts), tuple(views))
+    info = new.facts.as_info() | _measured(facts)  # headers may lie, what was decoded does not
+    return ContentRecord(new.digest, new.modality, new.format, info, tuple(views))
+
+
+def _measured(facts: Sequence[tuple[str, int | bool]]) -> dict[str, int | bool]:
+    """Gather what the pieces say of the whole: the last word on each, and the latest end."""
+    ends = [value for name, value in facts if name == _DURATION]
+    return dict(facts) | ({_DURATION: max(ends)} if ends else {})
 
 
 def _encode_rest(job: _Work) -> list[Prepared]:

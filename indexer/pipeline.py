@@ -11,16 +11,19 @@ from pathlib import Path
 
 from engine import models
 from engine.errors import MediaError, UsageError
-from engine.library import Library, stamp_of
+from engine.library import Library
 from engine.ports import Encoder
 from engine.store.records import ContentRecord, FileRecord, State
+from engine.store.stamps import stamp_of
 from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
 from indexer.embed import embed
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
 from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
+from indexer.reread import due, reread
 from indexer.scan import FoundFile, Scan, scan
+from indexer.transcribe import REMEMBERED, Transcription, Wishes, remembered
 
 BATCH_FILES = 64
 """Files in one commit, at most."""
@@ -44,6 +47,7 @@ def index(
     watch: Watch = unwatched,
     watch_weights: models.Watcher = models.silent,
     workers: int | None = None,
+    words: Wishes = REMEMBERED,
 ) -> IndexReport:
     """Bring a library up to date with folders on disk.
 
@@ -55,9 +59,11 @@ def index(
         watch: called after every commit.
         watch_weights: called while weights are fetched, at the first use of a profile.
         workers: threads that read and decode; None for one per core.
+        words: whether to read text in pictures and to listen to speech, from now on.
 
     Raises:
         UsageError: a path is not there, or there is nothing to index.
+        MissingPackageError: words are wanted, and what finds them is not installed.
         LibraryLockedError: another process is indexing.
     """
     start = time.perf_counter()
@@ -65,14 +71,20 @@ def index(
         scopes, away = _scopes(writer, [_absolute(one) for one in paths])
         scans = [scan(root, below) for root, below in scopes]
         todo = _plan(writer, scopes, scans)
+        transcribers = remembered(writer, words)
         _get_ready(library, todo, watch_weights)
         run = _Run(library, writer, todo, watch)
+        old = due(writer)
         with one_blas_thread():
             run.work(workers or os.cpu_count() or 1)
+        reread(writer, old, workers or os.cpu_count() or 1)
         library.record_makers(writer, run.used.values())
         library.publish(writer)
+        found = Transcription(writer, watch)
+        for one in transcribers:
+            found.run(one)
         writer.checkpoint()
-    return run.report(scans, away, time.perf_counter() - start)
+    return found.told(run.report(scans, away, time.perf_counter() - start))
 
 
 def _absolute(path: str | Path) -> Path:
@@ -242,7 +254,7 @@ class _Run:
             return
         self.writer.write(files, contents)
         self.encoded += len(contents)
-        self.segments += sum(len(one.segments) for one in contents)
+        self.segments += sum(len(v.segments) for one in contents for v in one.views if v.vectors)
         self.done += len(files)
         self.watch(Progress(self.done, len(self.plan.work), _path_of(files[-1])))
 

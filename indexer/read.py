@@ -1,5 +1,6 @@
 """One file, read ahead of its turn in a worker thread: digest, kind, and prepared pieces."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import MediaError
-from engine.library import stamp_of
+from engine.facts import Facts
+from engine.media.facts import read_facts
+from engine.media.formats import SIDECAR
 from engine.media.pieces import Piece, pieces
 from engine.media.probe import Probe, digest, probe
+from engine.media.subtitles import subtitles
 from engine.ports import Encoder
 from engine.profile import Profile, Track
-from engine.store.records import SegmentRecord
+from engine.store.records import Content, SegmentRecord, WordKind
+from engine.store.stamps import stamp_of
 from engine.types import Modality
 from indexer.scan import FoundFile
 
@@ -43,13 +48,20 @@ class Strand:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class New:
-    """Bytes that nobody has seen: to be encoded."""
+    """Bytes that nobody has seen: to be encoded.
+
+    Attributes:
+        facts: what the file says about itself.
+        words: passages that are not encoded: the subtitles in a film.
+    """
 
     digest: bytes
     modality: Modality
     format: str
     strands: tuple[Strand, ...]
     partial: bool = False
+    facts: Facts = field(default_factory=Facts)
+    words: tuple[SegmentRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,15 +100,20 @@ class Reader:
             if not self._claim(found):
                 return Known(found)
             tracks = self.profile.tracks(kind.modality)
-            if not tracks:
+            if not tracks and kind.format != SIDECAR:
                 return Failed(no_encoder(self.profile, kind.modality), found)
             strands = strands_of(path, kind, tracks)
             partial = len(strands) < len(tracks)
+            facts = read_facts(path, kind.modality, kind.format)
+            words = tuple(
+                SegmentRecord(span, words, WordKind.SUBTITLE)
+                for span, words in subtitles(path, kind.format)
+            )
         except MediaError as error:
             return Failed(error.sentence, found)
         if stamp_of(path) != file.stamp:
             return Failed("unstable: it changed while it was read")
-        return New(found, kind.modality, kind.format, strands, partial)
+        return New(found, kind.modality, kind.format, strands, partial, facts, words)
 
     def _claim(self, found: bytes) -> bool:
         """Whether this thread is the first to bring these bytes."""
@@ -140,3 +157,19 @@ def _prepare(stream: Iterator[Piece], encoders: Sequence[Encoder]) -> Iterator[P
         segment = SegmentRecord(piece.span, piece.words)
         inputs = tuple(encoder.prepare(piece.payload) for encoder in encoders)
         yield Prepared(segment, inputs, piece.facts)
+
+
+def sources(content: Content) -> Iterator[Path]:
+    """Files that hold a content: as they were indexed, or touched and yet the same."""
+    for file in content.files:
+        path = file.root / os.fsdecode(file.path)
+        stamp = stamp_of(path)
+        try:
+            if stamp == file.stamp or (
+                stamp is not None
+                and stamp.size == file.stamp.size
+                and digest(path) == content.digest
+            ):
+                yield path
+        except MediaError:
+            continue

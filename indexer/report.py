@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -13,6 +14,14 @@ class Skip:
     reason: str
 
 
+class Step(StrEnum):
+    """What a run does to files."""
+
+    INDEX = "indexing"
+    READ = "reading text"
+    LISTEN = "listening"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is.
@@ -21,11 +30,13 @@ class Progress:
         done: files with a final state, committed.
         total: files that need work.
         path: the last file that was committed.
+        step: what is done to them.
     """
 
     done: int
     total: int
     path: Path
+    step: Step = Step.INDEX
 
 
 Watch = Callable[[Progress], None]
@@ -48,6 +59,8 @@ class IndexReport:
         removed: files that are gone from disk (moved ones not counted).
         encoded: contents that went through an encoder.
         segments: vectors made.
+        seen: contents in which words were read, in this run.
+        heard: contents in which words were heard, in this run.
         skipped: files that could not be indexed, in this run or in an earlier one.
         ignored: files that are no media at all.
         away: roots that are not there now; what is known of them is kept.
@@ -62,6 +75,8 @@ class IndexReport:
     removed: int = 0
     encoded: int = 0
     segments: int = 0
+    seen: int = 0
+    heard: int = 0
     skipped: tuple[Skip, ...] = ()
     ignored: tuple[Path, ...] = ()
     away: tuple[Path, ...] = ()

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.media.formats import is_unsupported_media, modality_of_suffix
+from engine.media.formats import SIDECAR, is_unsupported_media, modality_of_suffix
 from engine.store.records import Stamp
+from engine.types import Modality
 
 IGNORED_FOLDERS = frozenset({"@eaDir", "node_modules", "__MACOSX", "__pycache__"})
 """Left out by name, as are hidden ones: they hold what programs keep for themselves."""
 
 LIBRARY_MARKS = frozenset({"catalogue.db", "writer.lock"})
 """A folder that holds both is a seehear library."""
+
+
+LONE_SIDECAR = "alone: there is no picture, sound or video beside it"
+"""Why a sidecar is refused: all that it says is about a medium of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class Scan:
 
     Attributes:
         files: candidates, in the order of their paths.
-        refused: files of a kind that is known and not read, or not regular, with the reason.
+        refused: files of a kind that is known and not read, not regular, or sidecars of nothing,
+            with the reason.
         ignored: files that are no media.
         unreadable: folders that could not be read; nothing below them counts as gone.
     """
@@ -59,7 +65,43 @@ def scan(root: Path, below: Path) -> Scan:
     else:
         _look_at(str(below), root, found)
     found.files.sort(key=lambda one: one.path)
+    _refuse_lone_sidecars(found, below)
     return found
+
+
+def _refuse_lone_sidecars(found: Scan, below: Path) -> None:
+    """Move sidecars without a medium beside them (x.jpg for x.xmp and x.jpg.xmp) to the refused."""
+    sidecars = [one for one in found.files if _is_sidecar(one)]
+    if not sidecars:
+        return
+    paths = [one.path for one in found.files]
+    if sidecars[0].absolute == below:
+        paths = [os.path.join(os.path.dirname(paths[0]), name) for name in _beside(below)]  # noqa: PTH118, PTH120
+    described = {name for path in paths if _is_medium(path) for name in (path, _stem(path))}
+    for one in sidecars:
+        if _stem(one.path) not in described:
+            found.files.remove(one)
+            found.refused.append((one, LONE_SIDECAR))
+
+
+def _stem(path: bytes) -> bytes:
+    return os.path.splitext(path)[0]  # noqa: PTH122  (pathlib takes no bytes)
+
+
+def _is_sidecar(one: FoundFile) -> bool:
+    return one.path.lower().endswith(f".{SIDECAR}".encode())
+
+
+def _is_medium(path: bytes) -> bool:
+    return modality_of_suffix(os.fsdecode(path)) not in {None, Modality.TEXT}
+
+
+def _beside(path: Path) -> list[bytes]:
+    """Names in the folder of a path; none where it cannot be listed."""
+    try:
+        return os.listdir(os.fsencode(path.parent))  # noqa: PTH208  (bytes)
+    except OSError:
+        return []
 
 
 def _look_at(path: str, root: Path, found: Scan) -> None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from engine import models
 from engine.errors import MediaError, ModelError
-from engine.library import MOVING, Library, stamp_of
-from engine.media.probe import digest, probe
+from engine.library import MOVING, Library
+from engine.media.probe import probe
 from engine.media.reasons import Reason
 from engine.profile import Profile, Track
 from engine.store.records import Content, ContentRecord, FileRecord, State
@@ -25,7 +25,7 @@ from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
 from engine.types import Modality
 from indexer.embed import embed
-from indexer.read import New, no_encoder, strands_of
+from indexer.read import New, no_encoder, sources, strands_of
 from indexer.report import Progress, Skip, Watch, unwatched
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ def _read_ahead(
 def _read(content: Content, tracks: Sequence[Track]) -> New | MediaError:
     """Begin to read a content from the first of its files that can be read and is as it was."""
     error = MediaError(Reason.VANISHED, "none of its files is as it was indexed")
-    for path in _sources(content):
+    for path in sources(content):
         try:
             strands = strands_of(path, probe(path), tracks)
             return New(content.digest, content.modality, content.format, strands)
@@ -322,23 +322,7 @@ def _read(content: Content, tracks: Sequence[Track]) -> New | MediaError:
 
 
 def _source(content: Content) -> Path | None:
-    return next(_sources(content), None)
-
-
-def _sources(content: Content) -> Iterator[Path]:
-    """Files that hold a content: as they were indexed, or touched and yet the same."""
-    for file in content.files:
-        path = _path_of(file)
-        stamp = stamp_of(path)
-        try:
-            if stamp == file.stamp or (
-                stamp is not None
-                and stamp.size == file.stamp.size
-                and digest(path) == content.digest
-            ):
-                yield path
-        except MediaError:
-            continue
+    return next(sources(content), None)
 
 
 def _groups(reads: Iterator[_Read]) -> Iterator[list[_Read]]:

@@ -22,6 +22,16 @@ def command(
         Optional[str],  # noqa: UP045
         typer.Option("--profile", help="Models of a new library; see: seehear profiles"),
     ] = None,
+    read_text: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(
+            "--read-text/--no-read-text", help="Find words in pictures and videos, from now on."
+        ),
+    ] = None,
+    listen: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--listen/--no-listen", help="Find English words that are spoken, likewise."),
+    ] = None,
     yes: YesOption = False,
     accept_licence: AcceptOption = False,
     json: JsonOption = False,
@@ -32,9 +42,15 @@ def command(
     from cli.progress import Bar
     from cli.report import print_report, report_json
     from engine.profile import Profile
+    from engine.transcribe import transcriber
+    from engine.types import Origin
     from indexer import index
 
     gc.enable()
+    asked = {Origin.SEEN: read_text, Origin.HEARD: listen}
+    words = {origin: on for origin, on in asked.items() if on is not None}
+    for origin in (one for one, on in words.items() if on):
+        transcriber(origin)  # a package that is missing leaves no library behind
     settings = read_settings(library, profile)
     is_new = not exists(settings.library / "catalogue.db")
     with Bar(silent=quiet or json) as bar:
@@ -45,7 +61,9 @@ def command(
         if is_new and chosen and all(exists(path) for path in paths or []):
             Profile.load(chosen).prepare(bar.weights)  # what fails here leaves no library behind
         with open_library(replace(settings, profile=chosen), create=True) as opened:
-            report = index(opened, paths or [], watch=bar.files, watch_weights=bar.weights)
+            report = index(
+                opened, paths or [], watch=bar.files, watch_weights=bar.weights, words=words
+            )
     if json:
         report_json(report)
     elif not quiet:

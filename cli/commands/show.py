@@ -1,6 +1,7 @@
 """How search and similar print their result, and with which exit code they leave."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,6 +10,7 @@ from cli.render import console, print_hits, print_json, print_paths, result_json
 
 if TYPE_CHECKING:
     from engine.result import SearchResult
+    from engine.search import Listing
 
 NOTHING_FOUND = 1
 
@@ -19,17 +21,46 @@ def kinds(wanted: str) -> set[str] | None:
     return named or None
 
 
-def show(
-    result: "SearchResult", remarks: Sequence[str], *, paths: bool, null: bool, json: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """In which form a result is printed."""
+
+    paths: bool = False
+    null: bool = False
+    json: bool = False
+    explain: bool = False
+
+
+def listing(
+    *,
+    top: int,
+    least: float | None,
+    everything: bool = False,
+    balance: bool = False,
+    moments: bool = False,
+) -> "Listing":
+    """How the list is made; UsageError for a relevance that is none."""
+    from engine.errors import UsageError
+    from engine.search import LINE, Listing
+
+    if least is not None and not 0 <= least <= 1:
+        raise UsageError(
+            f"--min {least:g} is no relevance.",
+            hint="It is a chance from 0 (show everything) to 1; 0.9 where nothing is said.",
+        )
+    line = LINE if least is None else least
+    return Listing(k=top, least=0.0 if everything else line, balance=balance, moments=moments)
+
+
+def show(result: "SearchResult", remarks: Sequence[str], form: Shown) -> None:
     """Print in the form that was asked for; leave with 1 when there is no hit."""
     for remark in remarks:
         console(stderr=True).print(f"Note: {remark}", markup=False)
-    if json:
+    if form.json:
         print_json(result_json(result))
-    elif paths or null:
-        print_paths(result, null=null)
+    elif form.paths or form.null:
+        print_paths(result, null=form.null)
     else:
-        print_hits(result)
+        print_hits(result, explain=form.explain)
     if not result.hits:
         raise typer.Exit(NOTHING_FOUND)

@@ -18,8 +18,8 @@ from engine.arrays import unit_rows
 from engine.types import Vectors
 
 PICTURE_GAMMA = 3.0
-ROOT_SHARE = 0.4
-"""Weight of the second view of a picture, the square roots of its features."""
+SHARES = {"pooled": 0.4, "roots": 0.25, "depths": 0.35}
+"""Weights of the views of a picture: its pooled features, their square roots, earlier stages."""
 
 WORD_GAMMA = 4.0
 RIDGE = 0.5
@@ -37,7 +37,8 @@ class Anchors:
 
     Attributes:
         classes: rows of the classifier, (n, d), centred, unit.
-        features: features of the pictures, (m, d), unit rows.
+        features: features of the pictures, unit rows (m, d + e): d as the classifier reads them,
+            then e of earlier stages.
         sources: which collection each picture is from, (m,); each is centred on its own mean.
         words: vectors of the words of all n + m, each part centred, unit.
         bank: vectors of plain queries that are no anchors' words, centred, unit.
@@ -54,36 +55,35 @@ def fit(anchors: Anchors, rank: int = RANK) -> dict[str, npt.NDArray[np.float32]
     """Fit both sides.
 
     Returns:
-        for `pictures`: feature_mean (d,), root_mean (d,), first (n + m, d), second (m, d),
-        readout (n + m, rank); for `words`: words (n + m, 384), lift (n + m, rank).
+        for `pictures`: classes (n, d), and for each view NAME of width v NAME_mean (v,),
+        NAME_spread (v,), NAME_rows (m, v); readout (n + m, rank); for `words`: words (n + m, 384),
+        lift (n + m, rank).
     """
-    first, second = _views_by_source(anchors)
-    first = np.concatenate([anchors.classes, first])
-    count, classes = len(first), len(anchors.classes)
-    weights = np.ones(count, np.float32)
-    weights[:classes] = CLASS_WEIGHT
-    kernel = _picture_kernel(first, _root_rows(first, second, classes), first, second)
-    kernel[np.diag_indices(count)] += RIDGE / weights
+    fitted: dict[str, Vectors] = {"classes": anchors.classes, "words": anchors.words}
+    for name, rows in _views(anchors.features, anchors.classes.shape[1]).items():
+        fitted[f"{name}_mean"] = rows.mean(axis=0)
+        fitted[f"{name}_spread"] = _spread(name, rows)
+        fitted[f"{name}_rows"] = _by_source(rows / fitted[f"{name}_spread"], anchors.sources)
+    kernel = _anchors_kernel(fitted)
+    weights = np.ones(len(kernel), np.float32)
+    weights[: len(anchors.classes)] = CLASS_WEIGHT
+    kernel[np.diag_indices(len(kernel))] += RIDGE / weights
     inverse = np.linalg.inv(kernel)
     gram = _kernel(anchors.words, anchors.words, WORD_GAMMA)
-    basis, lift = _truncate(inverse, gram, anchors, classes, rank)
-    roots = np.sqrt(np.maximum(anchors.features, 0))
-    return {
-        "feature_mean": anchors.features.mean(axis=0),
-        "root_mean": roots.mean(axis=0),
-        "first": first,
-        "second": second,
-        "readout": inverse @ basis,
-        "words": anchors.words,
-        "lift": lift,
-    }
+    basis, lift = _truncate(inverse, gram, anchors, len(anchors.classes), rank)
+    fitted["readout"], fitted["lift"] = _single(inverse @ basis), lift
+    return fitted
 
 
 def pictures(fitted: Arrays, features: Vectors) -> Vectors:
-    """Unit rows (n, rank) for features (n, d), unit rows themselves."""
-    first = unit_rows(features - fitted["feature_mean"])
-    second = unit_rows(np.sqrt(np.maximum(features, 0)) - fitted["root_mean"])
-    kernel = _picture_kernel(first, second, fitted["first"], fitted["second"])
+    """Unit rows (n, rank) for features (n, d + e), unit rows themselves."""
+    views = {
+        name: unit_rows((rows - fitted[f"{name}_mean"]) / fitted[f"{name}_spread"])
+        for name, rows in _views(features, fitted["classes"].shape[1]).items()
+    }
+    kernel = np.concatenate(
+        [_class_kernel(views["pooled"], fitted["classes"]), _picture_kernel(views, fitted)], axis=1
+    )
     return unit_rows(kernel @ fitted["readout"])
 
 
@@ -119,32 +119,49 @@ def _leading(matrix: Vectors, rank: int) -> tuple[Vectors, Vectors, Vectors]:
     return (found @ left)[:, :rank], sizes[:rank], right[:rank]
 
 
-def _views_by_source(anchors: Anchors) -> tuple[Vectors, Vectors]:
-    roots = np.sqrt(np.maximum(anchors.features, 0))
-    first, second = np.empty_like(anchors.features), np.empty_like(roots)
-    for source in np.unique(anchors.sources):
-        mine = anchors.sources == source
-        first[mine] = unit_rows(anchors.features[mine] - anchors.features[mine].mean(axis=0))
-        second[mine] = unit_rows(roots[mine] - roots[mine].mean(axis=0))
-    return first, second
+def _views(features: Vectors, width: int) -> dict[str, Vectors]:
+    """What is seen of features (n, d + e), of which the classifier reads the first `width`."""
+    pooled = unit_rows(features[:, :width])
+    return {
+        "pooled": pooled,
+        "roots": np.sqrt(np.maximum(pooled, 0)),
+        "depths": unit_rows(features[:, width:]),
+    }
 
 
-def _root_rows(first: Vectors, second: Vectors, classes: int) -> Vectors:
-    """The second view of all anchors; a class has none."""
-    return np.concatenate([np.zeros_like(first[:classes]), second])
+def _spread(name: str, rows: Vectors) -> Vectors:
+    """What components are divided by: earlier stages have some that would drown the others."""
+    return _single(rows.std(axis=0) + 1e-6) if name == "depths" else np.ones_like(rows[0])
 
 
-def _picture_kernel(first: Vectors, second: Vectors, anchors: Vectors, roots: Vectors) -> Vectors:
-    """Kernel of rows with all anchors; only pictures among the anchors, the last ones, have roots.
+def _by_source(rows: Vectors, sources: npt.NDArray[np.int8]) -> Vectors:
+    """Unit rows, each collection taken from its own mean."""
+    centred = np.empty_like(rows)
+    for source in np.unique(sources):
+        mine = sources == source
+        centred[mine] = unit_rows(rows[mine] - rows[mine].mean(axis=0))
+    return centred
 
-    A class row has no second view: its second vector is all zero, and that part of its kernel too.
-    """
-    kernel = (1 - ROOT_SHARE) * _kernel(first, anchors, PICTURE_GAMMA)
-    seen = second.any(axis=1, keepdims=True)
-    kernel[:, len(anchors) - len(roots) :] += (
-        ROOT_SHARE * seen * _kernel(second, roots, PICTURE_GAMMA)
+
+def _anchors_kernel(fitted: Arrays) -> Vectors:
+    """Kernel of all anchors with each other, classes first."""
+    classes = fitted["classes"]
+    across = _class_kernel(fitted["pooled_rows"], classes)
+    pictures = _picture_kernel({name: fitted[f"{name}_rows"] for name in SHARES}, fitted)
+    return np.block([[_class_kernel(classes, classes), across.T], [across, pictures]])
+
+
+def _class_kernel(pooled: Vectors, classes: Vectors) -> Vectors:
+    """A class has pooled features only; the other views say nothing about it."""
+    return _single(SHARES["pooled"] * _kernel(pooled, classes, PICTURE_GAMMA))
+
+
+def _picture_kernel(views: Arrays, fitted: Arrays) -> Vectors:
+    kernels = (
+        share * _kernel(views[name], fitted[f"{name}_rows"], PICTURE_GAMMA)
+        for name, share in SHARES.items()
     )
-    return _single(kernel)
+    return _single(np.asarray(sum(kernels)))
 
 
 def _kernel(rows: Vectors, others: Vectors, gamma: float) -> Vectors:

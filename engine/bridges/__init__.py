@@ -9,6 +9,7 @@ _BRIDGES = {
     "efficientnet-anchored": "engine.bridges.starter:efficientnet_anchored",
     "minilm-anchored": "engine.bridges.starter:minilm_anchored",
     "efficientnet-minilm": "engine.bridges.starter:efficientnet_minilm",
+    "soundfx-anchored": "engine.bridges.starter:soundfx_anchored",
     "soundfx-minilm": "engine.bridges.starter:soundfx_minilm",
     "hashed-image-text": "engine.encode.hashed:hashed_image_text",
     "hashed-audio-text": "engine.encode.hashed:hashed_audio_text",

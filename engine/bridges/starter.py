@@ -1,7 +1,7 @@
 """The bridges of the profile `starter`: fitted once from shipped anchors, then read from the cache.
 
-Two spaces meet words: pictures through `anchored`, a space of its own that words are carried into
-too, and sounds (and pictures that ask for sounds) through `minilm` itself.
+Pictures, sounds and words meet in `anchored`, a space of its own that all are carried into; texts
+that are searched by a picture or a sound are met in `minilm` itself.
 """
 
 from collections.abc import Callable
@@ -13,21 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from engine import models
-from engine.align import anchored
+from engine.align import anchored, heard
 from engine.align.conse import ConSE
 from engine.arrays import unit_rows
 from engine.encode import encoders
-from engine.encode.efficientnet import EfficientNet
+from engine.encode.efficientnet import EfficientNet, pooled_part
 from engine.encode.soundfx import SoundFx
 from engine.types import Space, Vectors
 
 MODEL = "starter-bridges"
 
 PICTURE_TEMPERATURE, PICTURE_TOP = 1.5, 50
-SOUND_TEMPERATURE, SOUND_TOP = 2.0, 78
 
-FEATURE_LENGTH, SOUND_LENGTH = 13.73, 28.88
-"""Mean length of the features before they are made unit, which the classifiers expect."""
+FEATURE_LENGTH = 13.73
+"""Mean length of the features before they are made unit, which the classifier expects."""
 
 CONSE_SHARE = 0.06
 """Weight of the class part beside the anchored part in the score of the space `anchored`."""
@@ -53,7 +52,7 @@ class Bridge:
     @property
     def fingerprint(self) -> str:
         """Digest of the anchors and of the way they are used."""
-        return f"{self.name}-1:{models.locked(MODEL).digest}:{self.source.fingerprint}"
+        return f"{self.name}-2:{models.locked(MODEL).digest}:{self.source.fingerprint}"
 
     @property
     def prior_mean(self) -> Vectors:
@@ -84,7 +83,7 @@ class Bridge:
 
 def anchored_space() -> Space:
     """Where pictures and words meet: the anchored part, then the class part."""
-    fingerprint = f"anchored-1:{models.locked(MODEL).digest}"
+    fingerprint = f"anchored-2:{models.locked(MODEL).digest}"
     return Space("anchored", anchored.RANK + word_space().dim, fingerprint)
 
 
@@ -118,11 +117,19 @@ def efficientnet_minilm() -> Bridge:
     )  # fmt: skip
 
 
-def soundfx_minilm() -> Bridge:
-    """Sounds among words, by the classes they may belong to."""
+def soundfx_anchored() -> Bridge:
+    """Sounds into the space where pictures and words meet."""
     return Bridge(
-        SoundFx().space, word_space(), "soundfx-minilm", 1.0, _sound_classes,
-        lambda numbers: numbers["sound_classes"].mean(axis=0), lambda n: n["word_mean"],
+        SoundFx().space, anchored_space(), "soundfx-anchored", 0.4, _sounds_anchored,
+        _no_mean(anchored_space()), _no_mean(anchored_space()),
+    )  # fmt: skip
+
+
+def soundfx_minilm() -> Bridge:
+    """Sounds among words."""
+    return Bridge(
+        SoundFx().space, word_space(), "soundfx-minilm", 1.0, _sounds_worded,
+        _no_mean(word_space()), lambda n: n["word_mean"],
     )  # fmt: skip
 
 
@@ -142,18 +149,30 @@ def _joined(anchored_part: Vectors, class_part: Vectors) -> Vectors:
 
 
 def _picture_classes(numbers: Arrays, features: Vectors) -> Vectors:
-    logits = FEATURE_LENGTH * features @ numbers["head_weight"].T + numbers["head_bias"]
+    pooled = FEATURE_LENGTH * pooled_part(features)
+    logits = pooled @ numbers["head_weight"].T + numbers["head_bias"]
     classes = ConSE(numbers["picture_classes"], PICTURE_TEMPERATURE, PICTURE_TOP)
     return classes.combine(np.asarray(logits, dtype=np.float32))
 
 
-def _sound_classes(numbers: Arrays, embeddings: Vectors) -> Vectors:
-    row: npt.NDArray[np.floating] = embeddings * np.float32(SOUND_LENGTH)
-    for layer in ("0", "2", "4"):
-        row = row @ numbers[f"sound_{layer}.weight"].T + numbers[f"sound_{layer}.bias"]
-        row = np.maximum(row, 0) if layer != "4" else row
-    classes = ConSE(numbers["sound_classes"], SOUND_TEMPERATURE, SOUND_TOP)
-    return classes.combine(np.asarray(row, dtype=np.float32))
+def _sounds_anchored(numbers: Arrays, features: Vectors) -> Vectors:
+    met, plain = _sound_words(numbers, "anchored"), _sound_words(numbers, "words")
+    joined = heard.Words(
+        tuple(_joined(*both) for both in zip(met.outputs, plain.outputs, strict=True)),
+        _joined(met.anchors, plain.anchors),
+    )
+    return heard.rows(heard.explain(numbers, features), joined)
+
+
+def _sounds_worded(numbers: Arrays, features: Vectors) -> Vectors:
+    explained = heard.explain(numbers, features)
+    return heard.rows(explained, _sound_words(numbers, "words"))
+
+
+def _sound_words(numbers: Arrays, space: str) -> heard.Words:
+    """The words of outputs and anchors as `anchored` queries, or centred in MiniLM's space."""
+    outputs = tuple(numbers[f"outputs_{head}_{space}"] for head in range(heard.HEADS))
+    return heard.Words(outputs, numbers[f"anchors_{space}"])
 
 
 def _no_mean(space: Space) -> Callable[[Arrays], Vectors]:

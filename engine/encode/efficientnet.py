@@ -15,7 +15,11 @@ from engine.ports import Encoder, ImageRule, Payload
 from engine.types import Modality, Space, Vectors
 
 MODEL = "efficientnet-lite2"
-DIM = 1280
+POOLED, DEPTHS = 1280, 328
+DIM = POOLED + DEPTHS
+DEPTHS_SHARE = 0.1
+"""Weight of the two stages before the last one where pictures are compared with pictures."""
+
 SIDE = 260
 MARGIN = 0.06
 """White kept around the picture, as a share of the side."""
@@ -23,7 +27,10 @@ MARGIN = 0.06
 WHITE = 250
 """A border whose every value is at least this is cut away: drawings on white fill the frame."""
 
-_PREPARATION = f"efficientnet-1: trimmed, letterboxed with margin {MARGIN} into {SIDE}, (x-127)/128"
+_PREPARATION = (
+    f"efficientnet-2: trimmed, letterboxed with margin {MARGIN} into {SIDE}, (x-127)/128, "
+    f"pooled features, then the maxima of stages 5 and 4 with share {DEPTHS_SHARE}"
+)
 
 
 def encoders(_row: ModelRow) -> tuple[Encoder, ...]:
@@ -32,7 +39,10 @@ def encoders(_row: ModelRow) -> tuple[Encoder, ...]:
 
 
 class EfficientNet:
-    """The 1280 pooled features, from which the thousand class scores follow linearly."""
+    """The 1280 pooled features, from which the class scores follow linearly, and 328 from before.
+
+    Each of the two parts is made unit, then both are joined by their shares.
+    """
 
     modality = Modality.IMAGE
     rule = ImageRule(at_least=SIDE)
@@ -41,7 +51,7 @@ class EfficientNet:
 
     @cached_property
     def space(self) -> Space:
-        """1280 components; pictures that look alike are near."""
+        """1608 components; pictures that look alike are near."""
         return Space("efficientnet", DIM, f"{models.locked(MODEL).digest}:{_PREPARATION}")
 
     def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (network input)
@@ -51,10 +61,13 @@ class EfficientNet:
         return ((frame - 127.0) / 128.0).transpose(2, 0, 1)
 
     def encode(self, prepared: Sequence[Any]) -> Vectors:
-        """Unit rows (n, 1280)."""
+        """Unit rows (n, 1608)."""
         if not prepared:
             return np.empty((0, DIM), np.float32)
-        return unit_rows(self._network.run(image=np.stack(prepared))[0])
+        pooled, depths = self._network.run(image=np.stack(prepared))
+        first = np.sqrt(1 - DEPTHS_SHARE) * unit_rows(pooled)
+        second = np.sqrt(DEPTHS_SHARE) * unit_rows(depths)
+        return unit_rows(np.concatenate([first, second], axis=1))
 
     def describe(self) -> str:
         """ONNX Runtime, always."""
@@ -63,6 +76,11 @@ class EfficientNet:
     @cached_property
     def _network(self) -> Network:
         return Network(models.ready(MODEL) / "efficientnet.onnx")
+
+
+def pooled_part(vectors: Vectors) -> Vectors:
+    """The pooled features alone, unit rows (n, 1280), of rows (n, 1608)."""
+    return unit_rows(vectors[:, :POOLED])
 
 
 def _trimmed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

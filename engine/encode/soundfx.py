@@ -22,7 +22,17 @@ FRAMES = 100
 """Frames of one block, 2.3 seconds: what the network hears at once."""
 
 LOG_SCALE, LOG_MAX = 10_000.0, 9.4578
-_PREPARATION = "soundfx-1: 44.1 kHz, peak 1, STFT 2048/1024 Hann, 96 HTK bands, blocks of 100"
+
+LEVEL = 0.02
+"""Root mean square that samples are brought to: recordings of effects, which the network learnt
+from, are this quiet. At full scale it hears lasers and electricity in most animals."""
+
+_SILENCE = 1e-18
+"""Mean square below which there is nothing to make louder."""
+
+_PREPARATION = (
+    "soundfx-2: 44.1 kHz, RMS 0.02, STFT 2048/1024 Hann, 96 HTK bands, blocks of 100, repeated"
+)
 
 
 def encoders(_row: ModelRow) -> tuple[Encoder, ...]:
@@ -44,14 +54,15 @@ class SoundFx:
         return Space("soundfx", DIM, f"{models.locked(MODEL).digest}:{_PREPARATION}:{self.rule}")
 
     def prepare(self, payload: Payload) -> Any:  # noqa: ANN401  (network input)
-        """Mono samples (n,) to blocks (b, 100, 96), the last one filled up with silence."""
+        """Mono samples (n,) to blocks (b, 100, 96), the last one filled up from the start.
+
+        A short sound is repeated: a block that is mostly silence looks like a click to the network.
+        """
         spectrum = self._spectrogram(np.asarray(payload, dtype=np.float32))
         # A rest of less than half a block says little that its neighbour does not.
         count = max(1, round(len(spectrum) / FRAMES))
-        padded = np.zeros((count * FRAMES, BANDS), np.float32)
-        kept = spectrum[: len(padded)]
-        padded[: len(kept)] = kept
-        return padded.reshape(count, FRAMES, BANDS)
+        filled = np.resize(spectrum, (count * FRAMES, BANDS))
+        return filled.reshape(count, FRAMES, BANDS)
 
     def encode(self, prepared: Sequence[Any]) -> Vectors:
         """Unit rows (n, 512)."""
@@ -62,9 +73,9 @@ class SoundFx:
         return unit_rows(np.stack([part.mean(axis=0) for part in np.split(rows, ends)]))
 
     def _spectrogram(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Log mel bands (frames, 96) of samples scaled to a peak of 1."""
-        peak = float(np.abs(samples).max(initial=0.0))
-        scaled = samples / peak if peak > 0 else samples
+        """Log mel bands (frames, 96) of samples brought to `LEVEL`."""
+        energy = float(np.square(samples, dtype=np.float64).sum()) / max(len(samples), 1)
+        scaled = samples * np.float32(LEVEL / np.sqrt(energy)) if energy > _SILENCE else samples
         padded = np.pad(scaled, (FFT // 2, FFT // 2 + max(0, FFT - len(scaled))))
         frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP]
         window = np.hanning(FFT + 1)[:-1].astype(np.float32)

@@ -17,7 +17,7 @@ _READ = {
     Modality.VIDEO: (
         "mp4 m4v mov qt mkv webm avi divx wmv asf flv f4v mpg mpeg mpe mts m2ts 3gp 3g2 ogv"
     ),
-    Modality.TEXT: "txt text md markdown srt vtt",
+    Modality.TEXT: "txt text md markdown srt vtt xmp",
 }
 
 _NOT_READ = {
@@ -45,7 +45,12 @@ UNSUPPORTED_SUFFIXES = MappingProxyType(
 )
 """Media that people keep and we do not read (yet); a scan reports these instead of hiding them."""
 
-TEXT_FORMATS = MappingProxyType({".md": "md", ".markdown": "md", ".srt": "srt", ".vtt": "vtt"})
+SIDECAR = "xmp"
+"""The format of files that say something of the medium beside them, and nothing else."""
+
+TEXT_FORMATS = MappingProxyType(
+    {".md": "md", ".markdown": "md", ".srt": "srt", ".vtt": "vtt", f".{SIDECAR}": SIDECAR}
+)
 
 IMAGE_FORMATS = frozenset({"jpeg", "png", "gif", "webp", "bmp", "tiff", "avif", "heic", "ico"})
 

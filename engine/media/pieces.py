@@ -6,11 +6,12 @@ from pathlib import Path
 
 from engine.errors import MediaError
 from engine.media.audio import Window, windows
-from engine.media.formats import VIDEO_FORMATS
+from engine.media.formats import SIDECAR, VIDEO_FORMATS
 from engine.media.image import decode_image
 from engine.media.reasons import Reason
 from engine.media.text import passages, read_text
 from engine.media.video import Frame, frames
+from engine.media.xmp import sidecar_facts, words_of
 from engine.ports import AudioRule, ImageRule, Payload, Rule, TextRule
 from engine.types import Span
 
@@ -35,7 +36,8 @@ class Piece:
 def pieces(path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
     """Decode a file as a rule says; MediaError, perhaps after some pieces, when it is damaged.
 
-    A film gives frames or windows of its sound track, and nothing where it has no such track.
+    A film gives frames or windows of its sound track, and nothing where it has no such track; a
+    sidecar gives the words that it has for its medium, if any.
     """
     match rule:
         case ImageRule() if file_format in VIDEO_FORMATS:
@@ -50,6 +52,9 @@ def pieces(path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
                 facts_of_window = (("duration_ms", window.span.end),)
                 partial = (("partial", True),) if window.partial else ()
                 yield Piece(window.samples, window.span, "", (*facts_of_window, *partial))
+        case TextRule() if file_format == SIDECAR:
+            if words := words_of(sidecar_facts(path))[: rule.max_characters].rstrip():
+                yield Piece(words, None, words)
         case TextRule():
             for span, words in passages(read_text(path), rule, file_format):
                 yield Piece(words, span, words)

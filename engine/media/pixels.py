@@ -83,7 +83,16 @@ def load(picture: Picture, file: BinaryIO, at_least: int) -> Picture:
 def orientation(picture: Picture) -> int:
     """Read how the picture is to be turned, as EXIF counts it: 1 to 8; 1 when in doubt."""
     try:
-        value = picture.getexif().get(EXIF_ORIENTATION, 1)
+        exif = picture.getexif()
+    except Exception:  # noqa: BLE001  (EXIF is often garbage, in more ways than Pillow names)
+        return 1
+    return turned(exif)
+
+
+def turned(exif: Image.Exif) -> int:
+    """Read the orientation in EXIF that was found already: 1 to 8; 1 when in doubt."""
+    try:
+        value = exif.get(EXIF_ORIENTATION, 1)
     except Exception:  # noqa: BLE001  (EXIF is often garbage, in more ways than Pillow names)
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1  # noqa: PLR2004

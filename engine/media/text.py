@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engine.errors import MediaError
@@ -18,6 +18,15 @@ MAX_TEXT_BYTES = 1 << 20
 MAX_SILENCE_MS = 10_000
 """Subtitles with a longer pause between them do not share a passage."""
 
+MAX_PASSAGE_MS = 20_000
+"""A passage of several subtitles lasts no longer, so that it names a moment."""
+
+ENOUGH_MS = 10_000
+"""A passage that has lasted as long goes on only to the end of its sentence."""
+
+MAX_HEADING_CHARACTERS = 1 << 16
+"""How far into a Markdown text its first heading is looked for."""
+
 BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32-le"),
@@ -29,7 +38,12 @@ BOMS = (
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*|\Z")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+|[。！？]\s*|\Z")  # noqa: RUF001
+_FINISHED = re.compile(r"[.!?…。！？][\"'”’»)\]♪]*$")  # noqa: RUF001
 _WORD_END = re.compile(r"\s+|\Z")
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]")
+_LAST_MARKS = re.compile(r"(?:(?<=[ \t])|^)#+$")
+_UNDERLINE = re.compile(r" {0,3}=+\s*")
+_FENCED = re.compile(r"\A---\n.*?\n---\n|^(```|~~~).*?^\1[^\n]*$", re.DOTALL | re.MULTILINE)
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|<\d[\d:.]{0,20}>|\{\\[^{}]{0,200}\}")
@@ -67,12 +81,23 @@ def passages(text: str, rule: TextRule, format: str) -> list[tuple[Span, str]]: 
         Prose: paragraphs, or sentences where a paragraph is too long, packed together; words stay
         whole unless a single one is too long. The span counts characters, and
         ``text[span.start:span.end]`` is the passage. Subtitles: without tags, packed together
-        likewise; the span counts milliseconds.
+        as ``cue_passages`` says; the span counts milliseconds.
     """
     if format in {"srt", "vtt"}:
-        return _subtitle_passages(text, rule.max_characters)
+        return cue_passages(_cues(text), rule.max_characters)
     packed = _packed(list(_pieces(text, rule.max_characters)), rule.max_characters)
     return [(Span(a, b, SpanUnit.CHARACTERS), text[a:b]) for a, b in packed]
+
+
+def heading(text: str) -> str:
+    """Find the first heading of a Markdown text outside of code; empty if it has none."""
+    lines = _FENCED.sub("\n", text[:MAX_HEADING_CHARACTERS]).split("\n")
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if found := _HEADING.match(line):
+            return _LAST_MARKS.sub("", line[found.end() :].strip()).rstrip()
+        if line.strip() and _UNDERLINE.fullmatch(below):
+            return line.strip()
+    return ""
 
 
 def _decode(data: bytes) -> str:
@@ -135,25 +160,47 @@ def _packed(pieces: list[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
     return packed
 
 
-def _subtitle_passages(text: str, limit: int) -> list[tuple[Span, str]]:
-    """Join cues that follow each other, in time, while they fit."""
+def cue_passages(cues: Iterable[tuple[Span, str]], limit: int) -> list[tuple[Span, str]]:
+    """Join cues that follow each other, in time, into passages of 10 to 20 seconds.
+
+    Args:
+        cues: spans in milliseconds with clean words, in any order.
+        limit: characters of a passage, at most; the parts of a longer cue share its span.
+
+    Returns:
+        passages in order; a cue that lasts longer than 20 seconds, or stands alone, is one.
+    """
     packed: list[tuple[Span, str]] = []
-    for span, words in sorted(_short_cues(text, limit), key=lambda cue: cue[0].start):
-        last = packed[-1] if packed else None
-        if (
-            last is not None
-            and len(last[1]) + 1 + len(words) <= limit
-            and span.start - last[0].end <= MAX_SILENCE_MS
-        ):
-            packed[-1] = (Span(last[0].start, max(last[0].end, span.end)), f"{last[1]} {words}")
+    for cue in sorted(_short_cues(cues, limit), key=lambda cue: cue[0].start):
+        if packed and _goes_on(packed[-1], cue, limit):
+            (before, said), (span, words) = packed[-1], cue
+            packed[-1] = (Span(before.start, max(before.end, span.end)), f"{said} {words}")
         else:
-            packed.append((span, words))
+            packed.append(cue)
     return packed
 
 
-def _short_cues(text: str, limit: int) -> Iterator[tuple[Span, str]]:
+def _goes_on(passage: tuple[Span, str], cue: tuple[Span, str], limit: int) -> bool:
+    """Tell whether a cue belongs to the passage before it."""
+    (before, said), (span, words) = passage, cue
+    lasted, lasts = before.end - before.start, max(before.end, span.end) - before.start
+    is_finished = lasted >= ENOUGH_MS and bool(_FINISHED.search(said[-4:]))
+    return (
+        not is_finished
+        and lasts <= MAX_PASSAGE_MS
+        and span.start - before.end <= MAX_SILENCE_MS
+        and len(said) + 1 + len(words) <= limit
+    )
+
+
+def clean_cue(line: str) -> str:
+    """Take tags, entities and surplus space out of a line of a subtitle."""
+    return " ".join(html.unescape(_MARKUP.sub("", line)).split())
+
+
+def _short_cues(cues: Iterable[tuple[Span, str]], limit: int) -> Iterator[tuple[Span, str]]:
     """Give cues of at most ``limit`` characters; the parts of a longer one share its span."""
-    for span, words in _cues(text):
+    for span, words in cues:
         for start, end in _packed(list(_pieces(words, limit)), limit):
             yield span, words[start:end]
 
@@ -181,7 +228,7 @@ def _timed_lines(text: str) -> Iterator[tuple[Span, list[str]]]:
         if span is not None:
             # Without an empty line between cues, the next one's number ends up here.
             kept = lines[:-1] if timing and lines and lines[-1].strip().isdigit() else lines
-            yield span, [clean for kept_line in kept if (clean := _clean(kept_line))]
+            yield span, [clean for kept_line in kept if (clean := clean_cue(kept_line))]
         span, lines = (_span(timing) if timing else None), []
 
 
@@ -196,8 +243,3 @@ def _span(timing: re.Match[str]) -> Span:
         )
     )
     return Span(start, max(start + 1, end))
-
-
-def _clean(line: str) -> str:
-    """Take away tags and entities."""
-    return " ".join(html.unescape(_MARKUP.sub("", line)).split())

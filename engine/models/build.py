@@ -43,9 +43,9 @@ class BuilderRow:
 
 
 BUILDERS: dict[str, BuilderRow] = {
-    "efficientnet-lite2": BuilderRow("engine.models.efficientnet", "1"),
+    "efficientnet-lite2": BuilderRow("engine.models.efficientnet", "2"),
     "soundfx": BuilderRow("engine.models.soundfx", "1"),
-    "starter-bridges": BuilderRow("engine.align.shipped", "2"),
+    "starter-bridges": BuilderRow("engine.align.shipped", "4"),
     "openclip": BuilderRow("engine.models.openclip", "openclip-1"),
     "clap": BuilderRow("engine.models.clap", "clap-1"),
     "laion": BuilderRow("engine.models.laion", "laion-1"),

@@ -31,17 +31,28 @@ _OUTER = {
 }
 
 
+DEPTHS = (5, 4)
+"""Stages that are looked at besides the last: 208 and 120 channels that know parts and textures."""
+
+
 class Features(nn.Module):
-    """The network up to its pooled features."""
+    """The network up to its pooled features, and the strongest answers of two stages before."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Pictures (n, 3, 260, 260) to features (n, 1280)."""
-        features: Tensor = self.network.forward_features(image)  # type: ignore[operator]
-        return self.network.forward_head(features, pre_logits=True)  # type: ignore[operator,no-any-return]
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (n, 3, 260, 260) to features (n, 1280) and depths (n, 328)."""
+        network, depths = self.network, {}
+        rows: Tensor = network.bn1(network.conv_stem(image))  # type: ignore[operator]
+        for number, stage in enumerate(network.blocks):  # type: ignore[arg-type]
+            rows = stage(rows)
+            if number in DEPTHS:
+                depths[number] = rows.amax((2, 3))
+        rows = network.bn2(network.conv_head(rows))  # type: ignore[operator]
+        features: Tensor = network.forward_head(rows, pre_logits=True)  # type: ignore[operator]
+        return features, torch.cat([depths[number] for number in DEPTHS], dim=1)
 
 
 def build(sources: Path, into: Path) -> None:
@@ -54,8 +65,8 @@ def build(sources: Path, into: Path) -> None:
         (torch.zeros(2, 3, SIDE, SIDE),),
         str(into / "efficientnet.onnx"),
         input_names=["image"],
-        output_names=["features"],
-        dynamic_axes={"image": {0: "n"}, "features": {0: "n"}},
+        output_names=["features", "depths"],
+        dynamic_axes={name: {0: "n"} for name in ("image", "features", "depths")},
         opset_version=17,
         dynamo=False,
     )

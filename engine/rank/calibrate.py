@@ -53,7 +53,10 @@ class Moments:
             `PRIOR_DEVIATION` while the gallery has few rows.
         """
         average = float(query @ self.mean)
+        return np.asarray((scores - average) / self.deviation(query), dtype=np.float32)
+
+    def deviation(self, query: Vectors) -> float:
+        """How far the inner products of a query (dim,) with the rows spread, shrunk."""
         variance = max(float(query @ self.covariance @ query), 0.0)
         prior = SHRINKAGE_ROWS * PRIOR_DEVIATION**2
-        shrunk = (self.count * variance + prior) / (self.count + SHRINKAGE_ROWS)
-        return np.asarray((scores - average) / np.sqrt(shrunk), dtype=np.float32)
+        return float(np.sqrt((self.count * variance + prior) / (self.count + SHRINKAGE_ROWS)))

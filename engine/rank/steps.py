@@ -18,3 +18,6 @@ class Steps:
     hubness: bool = True
     length: bool = True
     words: bool = True
+
+
+ALL_STEPS = Steps()

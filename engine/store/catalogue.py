@@ -1,53 +1,38 @@
 """Reading the catalogue: rows become values."""
 
-import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Select, func, or_, select, tuple_
+from sqlalchemy import Connection, Engine, Select, select
 
 from engine.arrays import unit_rows
-from engine.errors import LibraryDamagedError, LibraryVersionError
-from engine.store import schema
+from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
+from engine.query import Filter
+from engine.store import checks, filters, links, schema, words
+from engine.store.checks import Status
+from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
-from engine.store.records import Content, FileRecord, Found, SnapshotRecord, Stamp, State
-from engine.types import Embeddings, Ids, Modality, Space, Span, SpanUnit
+from engine.store.newest import newest
+from engine.store.records import (
+    Content,
+    FileRecord,
+    Found,
+    SnapshotRecord,
+    Stamp,
+    State,
+    WordHit,
+)
+from engine.store.resolve import resolve
+from engine.store.windows import Windows, contents_in, windows_of
+from engine.types import Embeddings, Ids, Modality, Space
 
-CAPTION_SUFFIX = b".txt"
-"""A text of this suffix beside media of the same name describes that media."""
-
-_CHUNK = 500
-"""Bound parameters in one statement; SQLite's own limit is far above."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a library holds.
-
-    Attributes:
-        profile: name of the profile that encodes.
-        roots: the indexed folders.
-        files: number of files by modality (indexed ones).
-        segments: number of segments by modality.
-        problems: files that could not be indexed, with the reason.
-        seq: number of the last commit.
-    """
-
-    profile: str
-    roots: tuple[Path, ...]
-    files: dict[Modality, int]
-    segments: dict[Modality, int]
-    contents: int
-    problems: tuple[tuple[Path, str], ...]
-    seq: int
+_OLDER = "An older seehear wrote this library: it has no words and no facts of files to search by"
+_UPGRADE = "bring it up to date with: seehear rebuild"
 
 
 class CatalogueReader:
@@ -262,75 +247,91 @@ class CatalogueReader:
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
         """Where vectors lead: every indexed file that holds the segment, captions to their media.
 
-        A text file with `CAPTION_SUFFIX` beside media of the same name also yields that media,
-        marked as found by caption. Order is not kept; unknown ids are left out.
+        A caption or subtitle (`engine.store.paths.described`) also yields the media it describes,
+        marked as found by caption; of its spans only moments are kept. Order is not kept; unknown
+        ids are left out.
         """
         with self._reading() as connection:
-            found = [
-                _found(row)
-                for part in chunks(list(vector_ids))
-                for row in connection.execute(_RESOLVE.where(schema.vector.c.id.in_(part)))
-            ]
-            return found + self._captioned(connection, found)
+            return resolve(connection, vector_ids)
 
-    def _captioned(self, connection: Connection, found: list[Found]) -> list[Found]:
-        captions: dict[tuple[bytes, bytes], list[Found]] = {}
-        for one in found:
-            if one.modality is Modality.TEXT and one.path.endswith(CAPTION_SUFFIX):
-                key = (os.fsencode(one.root), one.path.removesuffix(CAPTION_SUFFIX))
-                captions.setdefault(key, []).append(one)
-        owners = []
-        for part in chunks(list(captions)):
-            for row in connection.execute(_media_named(part)):
-                named = [(row.root_path, row.stem), (row.root_path, row.path)]
-                owners += [
-                    replace(
-                        caption,
-                        file_id=row.id,
-                        path=row.path,
-                        modality=Modality(row.modality),
-                        content_id=row.content_id,
-                        span=None,
-                        caption=True,
-                    )
-                    for key in dict.fromkeys(named)
-                    for caption in captions.get(key, ())
-                ]
-        return owners
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of a catalogue that an older seehear wrote."""
+        with self._reading() as connection:
+            return () if _is_derived(connection) else (f"{_OLDER}; {_UPGRADE}",)
+
+    def admitted(self, filters_: Sequence[Filter]) -> Ids:
+        """Ids of the indexed files that pass all filters, sorted; sidecars are no files here.
+
+        EngineError when there are filters and an older seehear wrote the catalogue; UsageError
+        for a value that its field cannot take.
+        """
+        with self._reading() as connection:
+            if _is_derived(connection):
+                return filters.admitted(connection, filters_)
+            if not filters_:
+                query = "SELECT id FROM file WHERE state = 'indexed' ORDER BY id"
+                return filters.ids_of(connection, query, ())
+        raise EngineError(f"{_OLDER}.", hint=f"To use conditions, {_UPGRADE}")
+
+    def vectors_of_files(self, file_ids: Ids, space: Space, modality: Modality) -> Ids:
+        """Ids of the vectors of these files' contents in a space, sorted."""
+        with self._reading() as connection:
+            derived = _is_derived(connection)
+            return links.vectors_of_files(connection, file_ids, space, modality, derived=derived)
+
+    def captions_of(self, file_ids: Ids) -> Ids:
+        """Ids of the captions and subtitles that describe these media, sorted."""
+        with self._reading() as connection:
+            if not _is_derived(connection):
+                return np.zeros(0, dtype=np.int64)
+            return links.captions_of(connection, file_ids)
+
+    def find_words(
+        self, text: str, *, phrases: Sequence[str] = (), limit: int, among: Ids | None = None
+    ) -> list[WordHit]:
+        """Files in whose names, facts, captions or texts words occur, best first.
+
+        What a caption, subtitle or sidecar says is also found in the media it describes. Words
+        of `engine.store.texts.STOP_WORDS` find nothing by themselves; singular and plural find
+        each other. A catalogue that an older seehear wrote has no words (`remarks`).
+
+        Args:
+            text: words, in any signs; a file with one of them is a hit.
+            phrases: each must occur as it stands, accents and case aside, somewhere in what
+                belongs to the file; one in its name and another in its caption will do.
+            limit: how many at most.
+            among: ids of the files to look at; None for all.
+        """
+        with self._reading() as connection:
+            if not _is_derived(connection):
+                return []
+            return words.find_words(connection, text, phrases, limit, among)
+
+    def files_with_id(self, prefix: str) -> list[tuple[Path, Modality]]:
+        """Files whose content's digest begins with these hexadecimal digits; in a fixed order."""
+        with self._reading() as connection:
+            return links.files_with_id(connection, prefix)
+
+    def newest(self, file_ids: Ids, limit: int) -> list[Found]:
+        """These files, by when they were taken, else modified; the newest first."""
+        with self._reading() as connection:
+            return newest(connection, file_ids, limit)
+
+    def contents_in(self, space: Space, modality: Modality) -> int:
+        """How many contents have vectors of a modality in a space."""
+        with self._reading() as connection:
+            return contents_in(connection, space, modality)
+
+    def windows(self, content_ids: Sequence[int], space: Space) -> Windows:
+        """The segments of these contents that have a vector in a space, in order."""
+        with self._reading() as connection:
+            return windows_of(connection, content_ids, space)
 
     def status(self) -> Status:
         """Counts of everything, and the files that could not be indexed."""
-        file, content, segment = schema.file.c, schema.content.c, schema.segment.c
-        files = (
-            select(content.modality, func.count())
-            .select_from(schema.file.join(schema.content))
-            .group_by(content.modality)
-        )
-        segments = (
-            select(content.modality, func.count(segment.id))
-            .select_from(schema.segment.join(schema.content))
-            .group_by(content.modality)
-        )
-        problems = (
-            select(schema.root.c.path.label("root_path"), file.path, file.reason)
-            .join(schema.root)
-            .where(file.state == State.FAILED.value)
-            .order_by(schema.root.c.path, file.path)
-        )
         profile, roots, seq = self.setting("profile") or "", self.roots(), self.seq()
         with self._reading() as connection:
-            return Status(
-                profile=profile,
-                roots=roots,
-                files={Modality(m): n for m, n in connection.execute(files)},
-                segments={Modality(m): n for m, n in connection.execute(segments)},
-                contents=connection.execute(select(func.count(content.id))).scalar_one(),
-                problems=tuple(
-                    (_absolute(row.root_path, row.path), row.reason)
-                    for row in connection.execute(problems)
-                ),
-                seq=seq,
-            )
+            return checks.status_of(connection, profile, roots, seq)
 
     def quick_check(self) -> None:
         """Raise LibraryDamagedError when SQLite finds its own structure broken."""
@@ -347,104 +348,15 @@ class CatalogueReader:
 
     def inconsistencies(self) -> list[str]:
         """Sentences about rows that do not fit together; empty when all is well."""
-        checks = {
-            "indexed files have no content": select(func.count(schema.file.c.id)).where(
-                schema.file.c.state == State.INDEXED.value, schema.file.c.content_id.is_(None)
-            ),
-            "contents belong to no file": select(func.count(schema.content.c.id)).where(
-                ~schema.content.c.id.in_(
-                    select(schema.file.c.content_id).where(schema.file.c.content_id.is_not(None))
-                )
-            ),
-            "segments have no vector": select(func.count(schema.segment.c.id)).where(
-                ~schema.segment.c.id.in_(select(schema.vector.c.segment_id))
-            ),
-            "removed vectors are still there": select(func.count(schema.vector.c.id)).where(
-                schema.vector.c.id.in_(select(schema.tombstone.c.vector_id))
-            ),
-        }
         with self._reading() as connection:
-            counts = {
-                text: connection.execute(query).scalar_one() for text, query in checks.items()
-            }
-        return [f"{count} {text}" for text, count in counts.items() if count]
+            return checks.inconsistencies(connection, derived=_is_derived(connection))
 
 
-_OWNER = (
-    schema.root.c.path.label("root_path"),
-    schema.file.c.path,
-    schema.content.c.modality,
-)
-
-_RESOLVE = (
-    select(
-        schema.vector.c.id.label("vector_id"),
-        schema.file.c.id,
-        schema.file.c.content_id,
-        schema.segment.c.start,
-        schema.segment.c.end,
-        schema.segment.c.unit,
-        schema.segment.c.words,
-        *_OWNER,
-    )
-    .select_from(
-        schema.vector.join(schema.segment)
-        .join(schema.content, schema.content.c.id == schema.segment.c.content_id)
-        .join(schema.file, schema.file.c.content_id == schema.content.c.id)
-        .join(schema.root, schema.root.c.id == schema.file.c.root_id)
-    )
-    .where(schema.file.c.state == State.INDEXED.value)
-)
-
-
-def _media_named(keys: Sequence[tuple[bytes, bytes]]) -> Select[Any]:
-    """Media whose path without suffix (`x` of x.jpg) or whole path (x.jpg.txt) is a key."""
-    root, file, content = schema.root.c, schema.file.c, schema.content.c
-    return (
-        select(file.id, file.stem, file.content_id, *_OWNER)
-        .select_from(schema.file.join(schema.root).join(schema.content))
-        .where(
-            content.modality != Modality.TEXT.value,
-            file.state == State.INDEXED.value,
-            or_(
-                tuple_(root.path, file.stem).in_(keys),
-                tuple_(root.path, file.path).in_(keys),
-            ),
-        )
-    )
-
-
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Parts small enough to be the parameters of one statement."""
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
-
-
-def _absolute(root: bytes, path: bytes) -> Path:
-    return Path(os.fsdecode(root)) / os.fsdecode(path)
+def _is_derived(connection: Connection) -> bool:
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    return version >= schema.DERIVED_SINCE
 
 
 def _file_record(root: Path, row: Any) -> FileRecord:  # noqa: ANN401  (a row of a typed query)
     stamp = Stamp(row.size, row.mtime_ns, row.inode)
     return FileRecord(root, row.path, stamp, State(row.state), row.reason, row.digest)
-
-
-def _found(row: Any) -> Found:  # noqa: ANN401  (a row of _RESOLVE)
-    if not (isinstance(row.words, str) and isinstance(row.path, bytes)):
-        raise TypeError(f"segment {row.vector_id} has no words or no path")
-    span = None if row.start is None else Span(row.start, row.end, SpanUnit(row.unit))
-    return Found(
-        vector_id=row.vector_id,
-        file_id=row.id,
-        root=Path(os.fsdecode(row.root_path)),
-        path=row.path,
-        modality=Modality(row.modality),
-        content_id=row.content_id,
-        span=span,
-        words=row.words,
-    )
-
-
-def encode_info(info: object) -> str:
-    """Facts about a content as compact JSON."""
-    return json.dumps(info, separators=(",", ":"), sort_keys=True)

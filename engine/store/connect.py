@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,9 +12,11 @@ from sqlalchemy import Engine, create_engine, event, pool
 from sqlalchemy.exc import DatabaseError
 
 from engine.errors import DiskFullError, EngineError, LibraryDamagedError
+from engine.store.filters import km_between
+from engine.store.texts import fits
 
 PAGE_SIZE = 8192
-"""Three float16 rows of 1280 components fit on such a page; on 4096 bytes only one would."""
+"""Two float16 rows of 1608 components fit on such a page; on 4096 bytes only one would."""
 
 _WRITER_SETTINGS = (
     "journal_mode=WAL",
@@ -35,6 +37,26 @@ def open_writer(path: Path) -> Engine:
 def open_reader(path: Path) -> Engine:
     """A connection that only reads and never waits for the writer."""
     return _engine(path, "ro&immutable=1" if _is_fixed(path) else "ro", _READER_SETTINGS)
+
+
+def word_search_lacks() -> str:
+    """What this Python's SQLite lacks to search words, in one sentence; empty when nothing."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("CREATE VIRTUAL TABLE t USING fts5(x, tokenize='trigram')")
+            connection.execute("SELECT value FROM json_each('[1]')")
+        except sqlite3.OperationalError as error:
+            found = sqlite3.sqlite_version
+            return f"SQLite {found} of this Python cannot search words: {error}"
+    return ""
+
+
+def require_word_search() -> None:
+    """Raise EngineError when `word_search_lacks` says something."""
+    if lack := word_search_lacks():
+        raise EngineError(
+            f"{lack}.", hint="Use a Python whose SQLite is 3.38 or newer and has FTS5."
+        )
 
 
 def _is_fixed(path: Path) -> bool:
@@ -60,6 +82,8 @@ def _engine(path: Path, mode: str, settings: tuple[str, ...]) -> Engine:
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         for line in settings:
             connection.execute(f"PRAGMA {line}")
+        connection.create_function("km_between", 4, km_between, deterministic=True)
+        connection.create_function("fits", 2, fits, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:  # noqa: ANN401  (SQLAlchemy passes its own connection)

@@ -19,6 +19,24 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
+class WordKind(StrEnum):
+    """Where words were found."""
+
+    NAME = "name"
+    """Of the file or of its folders."""
+    TAG = "tag"
+    TITLE = "title"
+    CAPTION = "caption"
+    """What somebody wrote about it: a text beside it, a description, an artist."""
+    PASSAGE = "passage"
+    """A part of a text file."""
+    SUBTITLE = "subtitle"
+    SEEN = "seen"
+    """Read in a picture."""
+    HEARD = "heard"
+    """Recognised speech."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What tells a file from an earlier self without reading it."""
@@ -48,10 +66,16 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentRecord:
-    """One segment; `words` is the text of a passage."""
+    """One segment; `words` is the text of a passage.
+
+    Attributes:
+        kind: how the words were found; None for what follows from the content (passages of a
+            text, subtitles, words read in a picture, words heard in a recording).
+    """
 
     span: Span | None
     words: str = ""
+    kind: WordKind | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +142,35 @@ class Found:
     span: Span | None
     words: str
     caption: bool = False
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class WordHit:
+    """A file in whose names, facts, captions or texts words were found.
+
+    Attributes:
+        path: relative to the root, as bytes.
+        score: higher is better; of one query's hits alone can it be compared.
+        kind: where the best of it was found.
+        span: the passage or the moment of that; None for the whole file.
+        snippet: the words around it.
+        coverage: share of the query's words that occur in it, each counted by its rarity; 0 to 1.
+        caption: found by what describes it, a caption, subtitle or sidecar.
+    """
+
+    file_id: int
+    content_id: int
+    modality: Modality
+    root: Path
+    path: bytes
+    score: float
+    kind: WordKind
+    span: Span | None
+    snippet: str
+    coverage: float
+    caption: bool = False
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

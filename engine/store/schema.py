@@ -1,8 +1,11 @@
 """The tables of the catalogue; nothing outside engine.store knows them."""
 
+from enum import IntEnum
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -16,8 +19,14 @@ from sqlalchemy import (
 APPLICATION_ID = 0x5EE_4EA
 """Marks the file as a seehear catalogue (`PRAGMA application_id`)."""
 
-FORMAT_VERSION = 1
-"""Rises with every change of the tables (`PRAGMA user_version`)."""
+FORMAT_VERSION = 2
+"""Rises with every change of the tables (`PRAGMA user_version`).
+
+1: what was indexed. 2: with what is derived from it for filters and words, and `segment.kind`.
+"""
+
+DERIVED_SINCE = 2
+"""Catalogues of this format and later have the derived tables."""
 
 metadata = MetaData()
 
@@ -48,7 +57,7 @@ content = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("modality", Text, nullable=False),
     Column("format", Text, nullable=False),
-    Column("info", Text, nullable=False),  # JSON: width, height, duration_ms, partial
+    Column("info", Text, nullable=False),  # JSON: Facts.as_info, partial
     sqlite_autoincrement=True,
 )
 
@@ -91,6 +100,7 @@ segment = Table(
     Column("end", BigInteger, nullable=True),
     Column("unit", Text, nullable=True),
     Column("words", Text, nullable=False),
+    Column("kind", Text, nullable=True),  # how words without a vector were found: seen, heard
     Index("segment_content", "content_id"),
     sqlite_autoincrement=True,
 )
@@ -109,6 +119,7 @@ vector = Table(
     Column("crc32", BigInteger, nullable=False),
     Index("vector_segment", "segment_id"),
     Index("vector_gallery", "space_id", "modality", "seq"),
+    Index("vector_place", "space_id", "modality", "segment_id"),
     sqlite_autoincrement=True,
 )
 
@@ -134,4 +145,110 @@ snapshot = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# --- derived: engine.store.derived makes it from the tables above, in the same transaction -----
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", _cascade("root.id"), nullable=False),
+    Column("path", LargeBinary, nullable=False),  # relative to the root; empty is the root itself
+    UniqueConstraint("root_id", "path"),
+    sqlite_autoincrement=True,
+)
+
+# One row for each indexed file that is no sidecar; its own facts with those of its sidecars.
+# Text is folded: engine.store.texts.fold.
+fact = Table(
+    "fact",
+    metadata,
+    Column("file_id", _cascade("file.id"), primary_key=True),
+    Column("folder_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("suffix", Text, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),  # seconds of the clock on the wall
+    Column("taken", BigInteger, nullable=True),
+    Column("width", BigInteger, nullable=True),
+    Column("height", BigInteger, nullable=True),
+    Column("duration_ms", BigInteger, nullable=True),
+    Column("camera", Text, nullable=True),
+    Column("latitude", Float, nullable=True),
+    Column("longitude", Float, nullable=True),
+    Column("rating", BigInteger, nullable=True),
+    Index("fact_folder", "folder_id"),
+)
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("file_id", _cascade("file.id"), primary_key=True),
+    Column("folded", Text, primary_key=True),
+    Index("tag_folded", "folded", "file_id"),
+    sqlite_with_rowid=False,
+)
+
+# Which caption, subtitle or sidecar describes which media.
+beside = Table(
+    "beside",
+    metadata,
+    Column("text_id", _cascade("file.id"), primary_key=True),
+    Column("media_id", _cascade("file.id"), primary_key=True),
+    Index("beside_media", "media_id", "text_id"),
+    sqlite_with_rowid=False,
+)
+
+DERIVED = (beside, tag, fact, folder)
+"""In an order in which they may be emptied."""
+
+UNITS = 8
+"""A row of the word tables has the id of what it comes from times this, plus its `Unit`."""
+
+
+class Unit(IntEnum):
+    """What a row of the word tables comes from."""
+
+    NAME = 0
+    """A file."""
+    FOLDER = 1
+    """A folder."""
+    TAG = 2
+    """A content, as the next two."""
+    TITLE = 3
+    ABOUT = 4
+    SEGMENT = 5
+
+
+# Units whose owner is gone, until the end of the transaction. A trigger may not touch FTS5 tables
+# itself: with trusted_schema=OFF SQLite before 3.44 calls that unsafe.
+gone = Table("gone", metadata, Column("unit", Integer, primary_key=True))
+
+
+def _note(table: str, *units: Unit) -> str:
+    rows = ", ".join(f"(old.id * {UNITS} + {unit.value})" for unit in units)
+    insert = "INSERT OR IGNORE INTO gone (unit) VALUES"
+    return f"CREATE TRIGGER {table}_gone AFTER DELETE ON {table} BEGIN {insert} {rows}; END"
+
+
+WORD_TABLES = (
+    "CREATE VIRTUAL TABLE fts_words USING fts5(text, tokenize='unicode61 remove_diacritics 2')",
+    "CREATE VIRTUAL TABLE fts_letters USING fts5(text, tokenize='trigram')",
+    _note("file", Unit.NAME),
+    _note("folder", Unit.FOLDER),
+    _note("content", Unit.TAG, Unit.TITLE, Unit.ABOUT),
+    _note("segment", Unit.SEGMENT),
+)
+"""`fts_words` finds whole words, `fts_letters` parts of names and of words read in pictures.
+
+A row that goes with its owner, by a cascade or not, takes its words along.
+"""
+
+DROP_WORD_TABLES = (
+    *(f"DROP TRIGGER IF EXISTS {table}_gone" for table in ("file", "folder", "content", "segment")),
+    "DROP TABLE IF EXISTS fts_words",
+    "DROP TABLE IF EXISTS fts_letters",
 )

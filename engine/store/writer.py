@@ -1,41 +1,49 @@
 """Writing the catalogue: one transaction per batch, the only commit point there is."""
 
+import json
 import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Table,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
-from engine.store import schema
-from engine.store.catalogue import CatalogueReader, chunks, encode_info
-from engine.store.connect import mapped_errors, open_writer
+from engine.store import derived, schema
+from engine.store.catalogue import CatalogueReader
+from engine.store.chunks import chunks
+from engine.store.connect import mapped_errors, open_writer, require_word_search
+from engine.store.files import change_files, move_root
+from engine.store.folders import drop_empty_folders
+from engine.store.migrate import migrate
 from engine.store.records import (
     ContentRecord,
     FileRecord,
     SegmentRecord,
     SnapshotRecord,
     View,
+    WordKind,
 )
-from engine.types import Modality, Space, Vectors
+from engine.store.segments import (
+    OwnedView,
+    drop_segments,
+    foreign_segments,
+    insert_contents,
+    insert_views,
+    modalities,
+    next_ordinal,
+    numbered,
+    segments_like,
+    words_of_kind,
+)
+from engine.types import Modality, Origin, Space
 
-Key = Mapping[str, int | bytes]
-"""Columns and values that name one file row."""
+
+def _words_view(found: Sequence[SegmentRecord], kind: WordKind) -> View:
+    return View(tuple(replace(one, kind=kind) for one in found), ())
 
 
 class CatalogueWriter(CatalogueReader):
@@ -43,22 +51,35 @@ class CatalogueWriter(CatalogueReader):
 
     @classmethod
     def open(cls, path: Path) -> "CatalogueWriter":
-        """Open for writing; makes the tables when the file is new."""
+        """Open for writing; makes the tables when the file is new, and an older format today's.
+
+        EngineError when this Python's SQLite cannot keep the tables of words.
+        """
+        require_word_search()
         with mapped_errors(path):
-            engine = open_writer(path)
-            with engine.begin() as connection:
-                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-                if version == 0:
-                    _create(connection)
-        writer = cls(path, engine)
-        writer.check_format()
+            writer = cls(path, open_writer(path))
+            try:
+                writer._make_current()
+            except BaseException:
+                writer.close()
+                raise
         return writer
+
+    def _make_current(self) -> None:
+        with self._engine.begin() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if version == 0:
+                _create(connection)
+        self.check_format()
+        if 0 < version < schema.FORMAT_VERSION:
+            migrate(self.path, self._engine, version)
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Connection, int]]:
         """One transaction with its sequence number; all of it is committed, or nothing."""
         with mapped_errors(self.path), self._engine.begin() as connection:
             yield connection, _next_seq(connection)
+            derived.drop_words_of_the_gone(connection)
 
     def set_setting(self, key: str, value: str) -> None:
         """Remember a setting."""
@@ -106,16 +127,46 @@ class CatalogueWriter(CatalogueReader):
             the sequence number of the commit.
         """
         with self._writing() as (connection, seq):
-            kinds = _modalities(connection, list(views))
+            kinds = modalities(connection, list(views))
             for content_id, more in views.items():
-                _drop_segments(connection, _segments_like(connection, content_id, more), seq)
+                drop_segments(connection, segments_like(connection, content_id, more), seq)
             owned = [
                 OwnedView(content_id, kinds[content_id], view, first)
                 for content_id, more in views.items()
                 if content_id in kinds
-                for view, first in _numbered(more, _next_ordinal(connection, content_id))
+                for view, first in numbered(more, next_ordinal(connection, content_id))
             ]
-            _insert_views(connection, owned, seq)
+            insert_views(connection, owned, seq)
+            for key, value in settings.items():
+                _set(connection, key, value)
+        return seq
+
+    def set_words(
+        self,
+        origin: Origin,
+        words: Mapping[int, Sequence[SegmentRecord]],
+        settings: Mapping[str, str],
+    ) -> int:
+        """Commit the words seen or heard in contents, and settings with them.
+
+        They take the place of all words of that origin that those contents had. Contents that are
+        gone are left out.
+
+        Returns:
+            the sequence number of the commit.
+        """
+        with self._writing() as (connection, seq):
+            known = modalities(connection, list(words))
+            kind = WordKind(origin.value)
+            for content_id in words:
+                drop_segments(connection, words_of_kind(connection, content_id, [kind]), seq)
+            owned = [
+                OwnedView(content_id, known[content_id], _words_view(found, kind), first)
+                for content_id, found in words.items()
+                if content_id in known and found
+                for first in [next_ordinal(connection, content_id)]
+            ]
+            insert_views(connection, owned, seq)
             for key, value in settings.items():
                 _set(connection, key, value)
         return seq
@@ -133,8 +184,8 @@ class CatalogueWriter(CatalogueReader):
             how many segments were dropped.
         """
         with self._writing() as (connection, seq):
-            gone = _foreign_segments(connection, spaces)
-            _drop_segments(connection, gone, seq)
+            gone = foreign_segments(connection, spaces)
+            drop_segments(connection, gone, seq)
             used = select(schema.vector.c.space_id)
             connection.execute(
                 delete(schema.space).where(
@@ -146,6 +197,25 @@ class CatalogueWriter(CatalogueReader):
             connection.execute(delete(schema.setting).where(schema.setting.c.value == ""))
         return len(gone)
 
+    def infos(self, contents: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """What is known about contents, by their ids; those that are not there are left out."""
+        content = schema.content.c
+        with self._reading() as connection:
+            return {
+                row.id: json.loads(row.info)
+                for part in chunks(contents)
+                for row in connection.execute(
+                    select(content.id, content.info).where(content.id.in_(part))
+                )
+            }
+
+    def set_info(self, infos: Mapping[int, Mapping[str, Any]], settings: Mapping[str, str]) -> None:
+        """Commit what is known about contents in place of what was, and settings with it."""
+        with self._writing() as (connection, _):
+            derived.replace_infos(connection, infos)
+            for key, value in settings.items():
+                _set(connection, key, value)
+
     def adopt_root(self, root: Path) -> None:
         """Make a folder a root; roots inside it become part of it, and keep their files."""
         inside = [old for old in self.roots() if old != root and old.is_relative_to(root)]
@@ -153,7 +223,8 @@ class CatalogueWriter(CatalogueReader):
             row = {"path": os.fsencode(root)}
             connection.execute(upsert(schema.root).values(row).on_conflict_do_nothing())
             for old in inside:
-                _move_root(connection, old, root)
+                move_root(connection, old, root)
+            drop_empty_folders(connection)
 
     def write(
         self,
@@ -169,11 +240,14 @@ class CatalogueWriter(CatalogueReader):
             the sequence number of the commit; when this returns, the batch is on disk.
         """
         with self._writing() as (connection, seq):
-            _insert_contents(connection, contents, seq)
-            orphans = _upsert_files(connection, files)
-            orphans |= _delete_files(connection, removed)
-            _delete_orphans(connection, orphans, seq)
+            insert_contents(connection, contents, seq)
+            change_files(connection, files, removed, seq)
         return seq
+
+    def rebuild_derived(self) -> None:
+        """Make all that filters and word search read anew, from what was indexed."""
+        with self._writing() as (connection, _):
+            derived.rebuild(connection)
 
     def forget_root(self, root: Path) -> None:
         """Forget a root; its files must have been removed before."""
@@ -213,6 +287,7 @@ class CatalogueWriter(CatalogueReader):
 
 def _create(connection: Connection) -> None:
     schema.metadata.create_all(connection)
+    derived.create_words(connection)
     connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")
 
@@ -231,252 +306,7 @@ def _next_seq(connection: Connection) -> int:
     return seq
 
 
-def _insert_contents(connection: Connection, contents: Sequence[ContentRecord], seq: int) -> None:
-    """Insert contents, then their segments, then their vectors: three statements in all.
-
-    A content that is there already is left as it is: two files may bring the same bytes.
-    """
-    known = _content_ids(connection, [one.digest for one in contents])
-    new = list({one.digest: one for one in contents if one.digest not in known}.values())
-    if not new:
-        return
-    content_ids = _insert(connection, schema.content, [_content_row(one) for one in new])
-    views = [
-        OwnedView(content_id, one.modality, view, first)
-        for content_id, one in zip(content_ids, new, strict=True)
-        for view, first in _numbered(one.views, 0)
-    ]
-    _insert_views(connection, views, seq)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OwnedView:
-    """A view with the content it belongs to and the number of its first segment there."""
-
-    content_id: int
-    modality: Modality
-    view: View
-    first: int
-
-
-def _numbered(views: Sequence[View], first: int) -> Iterator[tuple[View, int]]:
-    for view in views:
-        yield view, first
-        first += len(view.segments)
-
-
-def _insert_views(connection: Connection, views: Sequence[OwnedView], seq: int) -> None:
-    rows = [
-        _segment_row(one.content_id, ordinal, segment)
-        for one in views
-        for ordinal, segment in enumerate(one.view.segments, start=one.first)
-    ]
-    ids = iter(_insert(connection, schema.segment, rows))
-    spaces = dict(connection.execute(select(schema.space.c.name, schema.space.c.id)).all())
-    vectors = [
-        {"segment_id": segment_id, "seq": seq, **_vector_row(spaces[space.name], one.modality, row)}
-        for one in views
-        for segment_ids in [list(islice(ids, len(one.view.segments)))]
-        for space, matrix in one.view.vectors
-        for segment_id, row in zip(segment_ids, matrix, strict=True)
-    ]
-    if vectors:
-        connection.execute(insert(schema.vector), vectors)
-
-
-def _modalities(connection: Connection, ids: Sequence[int]) -> dict[int, Modality]:
-    content = schema.content.c
-    return {
-        row.id: Modality(row.modality)
-        for part in chunks(ids)
-        for row in connection.execute(
-            select(content.id, content.modality).where(content.id.in_(part))
-        )
-    }
-
-
-def _next_ordinal(connection: Connection, content_id: int) -> int:
-    segment = schema.segment.c
-    query = select(func.max(segment.ordinal)).where(segment.content_id == content_id)
-    last = connection.execute(query).scalar_one_or_none()
-    return 0 if last is None else int(last) + 1
-
-
-_BETWEEN = "\x1f"
-
-_SPACES_OF_SEGMENTS = (
-    select(
-        schema.vector.c.segment_id,
-        func.min(schema.vector.c.modality).label("modality"),
-        func.group_concat(schema.space.c.name, _BETWEEN).label("names"),
-    )
-    .join(schema.space)
-    .group_by(schema.vector.c.segment_id)
-)
-
-
-def _foreign_segments(
-    connection: Connection, spaces: Mapping[Modality, Sequence[frozenset[str]]]
-) -> list[int]:
-    """Segments whose spaces are none of their modality's sets."""
-    return [
-        row.segment_id
-        for row in connection.execute(_SPACES_OF_SEGMENTS)
-        if frozenset(row.names.split(_BETWEEN)) not in spaces.get(Modality(row.modality), ())
-    ]
-
-
-def _segments_like(connection: Connection, content_id: int, views: Sequence[View]) -> list[int]:
-    """Segments of a content that have vectors in just the spaces of one of these views."""
-    sets = [frozenset(space.name for space, _ in view.vectors) for view in views]
-    own = select(schema.segment.c.id).where(schema.segment.c.content_id == content_id)
-    rows = connection.execute(_SPACES_OF_SEGMENTS.where(schema.vector.c.segment_id.in_(own)))
-    return [row.segment_id for row in rows if frozenset(row.names.split(_BETWEEN)) in sets]
-
-
-def _drop_segments(connection: Connection, segments: Sequence[int], seq: int) -> None:
-    """Delete segments with their vectors, and leave tombstones."""
-    for part in chunks(segments):
-        vector = schema.vector.c
-        found = select(vector.id, literal(seq)).where(vector.segment_id.in_(part))
-        connection.execute(insert(schema.tombstone).from_select(["vector_id", "seq"], found))
-        connection.execute(delete(schema.segment).where(schema.segment.c.id.in_(part)))
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> list[int]:
-    """Insert rows and return their new ids, in the same order."""
-    if not rows:
-        return []
-    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    return [int(found) for found in connection.execute(statement, rows).scalars()]
-
-
-def _content_row(one: ContentRecord) -> dict[str, object]:
-    return {
-        "digest": one.digest,
-        "modality": one.modality.value,
-        "format": one.format,
-        "info": encode_info(dict(one.info)),
-    }
-
-
-def _segment_row(content_id: int, ordinal: int, segment: SegmentRecord) -> dict[str, object]:
-    span = segment.span
-    return {
-        "content_id": content_id,
-        "ordinal": ordinal,
-        "start": None if span is None else span.start,
-        "end": None if span is None else span.end,
-        "unit": None if span is None else span.unit.value,
-        "words": segment.words,
-    }
-
-
-def _vector_row(space_id: int, modality: Modality, row: Vectors) -> dict[str, object]:
-    half = row.astype("<f2").tobytes()
-    crc32 = zlib.crc32(half)
-    return {"space_id": space_id, "modality": modality.value, "half": half, "crc32": crc32}
-
-
-def _upsert_files(connection: Connection, files: Sequence[FileRecord]) -> set[int]:
-    """Write the rows; returns the contents that a file held before and does not hold now."""
-    roots = _root_ids(connection)
-    digests = [one.digest for one in files if one.digest is not None]
-    contents = _content_ids(connection, digests)
-    left: set[int] = set()
-    rows = []
-    for one in files:
-        content_id = None if one.digest is None else contents[one.digest]
-        key: Key = {"root_id": roots[os.fsencode(one.root)], "path": one.path}
-        before = _content_of(connection, key)
-        if before is not None and before != content_id:
-            left.add(before)
-        rows.append({**key, **_file_row(one), "content_id": content_id})
-    if rows:
-        statement = upsert(schema.file)
-        kept = ("stem", "size", "mtime_ns", "inode", "content_id", "state", "reason")
-        changed = {name: statement.excluded[name] for name in kept}
-        statement = statement.on_conflict_do_update(["root_id", "path"], set_=changed)
-        connection.execute(statement, rows)
-    return left
-
-
-def _file_row(one: FileRecord) -> dict[str, object]:
-    return {
-        "stem": stem_of(one.path),
-        **asdict(one.stamp),
-        "state": one.state.value,
-        "reason": one.reason,
-    }
-
-
-def _delete_files(connection: Connection, removed: Sequence[FileRecord]) -> set[int]:
-    """Delete the rows; returns the contents that they held."""
-    roots = _root_ids(connection)
-    left: set[int] = set()
-    for one in removed:
-        key: Key = {"root_id": roots[os.fsencode(one.root)], "path": one.path}
-        before = _content_of(connection, key)
-        if before is not None:
-            left.add(before)
-        connection.execute(delete(schema.file).where(*_matches(key)))
-    return left
-
-
-def _delete_orphans(connection: Connection, candidates: set[int], seq: int) -> None:
-    """Delete contents that no file holds, and leave tombstones for their vectors."""
-    for part in chunks(sorted(candidates)):
-        held = select(schema.file.c.content_id).where(schema.file.c.content_id.in_(part))
-        orphans = set(part) - set(connection.execute(held).scalars())
-        vectors = (
-            select(schema.vector.c.id, literal(seq))
-            .join(schema.segment)
-            .where(schema.segment.c.content_id.in_(orphans))
-        )
-        connection.execute(insert(schema.tombstone).from_select(["vector_id", "seq"], vectors))
-        connection.execute(delete(schema.content).where(schema.content.c.id.in_(orphans)))
-
-
 def _drop_old_tombstones(connection: Connection) -> None:
     """A tombstone older than every snapshot has nothing left to hide."""
     oldest = select(func.min(schema.snapshot.c.seq)).scalar_subquery()
     connection.execute(delete(schema.tombstone).where(schema.tombstone.c.seq <= oldest))
-
-
-def _move_root(connection: Connection, old: Path, new: Path) -> None:
-    """Hand the files of a root to a root above it, under their longer relative paths."""
-    roots = _root_ids(connection)
-    old_id, new_id = roots[os.fsencode(old)], roots[os.fsencode(new)]
-    prefix = os.fsencode(old.relative_to(new)) + b"/"
-    file = schema.file
-    rows = connection.execute(select(file.c.id, file.c.path).where(file.c.root_id == old_id)).all()
-    for row in rows:
-        path = prefix + row.path
-        moved = {"root_id": new_id, "path": path, "stem": stem_of(path)}
-        connection.execute(update(file).where(file.c.id == row.id).values(**moved))
-    connection.execute(delete(schema.root).where(schema.root.c.id == old_id))
-
-
-def _root_ids(connection: Connection) -> dict[bytes, int]:
-    rows = connection.execute(select(schema.root.c.path, schema.root.c.id))
-    return dict(rows.all())
-
-
-def _content_ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
-    content = schema.content.c
-    query = select(content.digest, content.id).where(content.digest.in_(digests))
-    return dict(connection.execute(query).all())
-
-
-def _content_of(connection: Connection, key: Key) -> int | None:
-    query = select(schema.file.c.content_id).where(*_matches(key))
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _matches(key: Key) -> list[ColumnElement[bool]]:
-    return [schema.file.c[name] == value for name, value in key.items()]
-
-
-def stem_of(path: bytes) -> bytes:
-    """The path without the suffix of its last part; `.hidden` has no suffix."""
-    return os.path.splitext(path)[0]  # noqa: PTH122  (pathlib takes no bytes)

@@ -1,7 +1,31 @@
 """Every benchmark, one after the other: `make bench`."""
 
-from tests.bench import bridge, cold, retrieval, sounds, speed, towers, video
+from tests.bench import (
+    absent,
+    bridge,
+    cold,
+    mixed,
+    moments,
+    ranking,
+    retrieval,
+    sounds,
+    speed,
+    towers,
+    video,
+)
 
 if __name__ == "__main__":
-    for one in (retrieval, speed, cold, towers, sounds, video, bridge):
+    for one in (
+        retrieval,
+        absent,
+        mixed,
+        ranking,
+        moments,
+        speed,
+        cold,
+        towers,
+        sounds,
+        video,
+        bridge,
+    ):
         one.main()

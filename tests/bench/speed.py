@@ -128,7 +128,7 @@ def starting(library: Library) -> None:
         ("seehear --help", ["--help"]),
         (
             'cold seehear search "..."',
-            ["search", "a dog on a beach", "--library", str(library.path)],
+            ["search", "a dog on a beach", "--all", "--library", str(library.path)],
         ),
     ):
         spent = []

@@ -35,5 +35,22 @@ def stamp_sounds() -> list[tuple[Path, str]]:
     return found
 
 
+def other_sounds() -> list[Path]:
+    """Sounds of data/sample and of Scratch, which nothing was fitted on."""
+    media = fetched("scratch") / "usr/share/scratch/Media/Sounds"
+    sample = ROOT / "data" / "sample" / "sounds"
+    return [
+        file
+        for folder in (sample, media)
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in (".flac", ".mp3", ".ogg", ".wav")
+    ]
+
+
+def sonic_pi_sounds() -> list[Path]:
+    """Sonic Pi's samples; a part of them are anchors of the sound bridges."""
+    return sorted(fetched("sonic-pi-samples").rglob("*.flac"))
+
+
 def _caption(picture: Path) -> str:
     return picture.with_suffix(".txt").read_text("utf-8").splitlines()[0].strip()

@@ -72,14 +72,14 @@ class Terminal:
         return dict(ended.json)
 
     def hits(self, *arguments: str | Path) -> list[dict[str, Any]]:
-        """`seehear search --json`: the hits."""
-        ended = self("search", "--json", *arguments)
+        """`seehear search --all --json`: the hits, wherever relevance ends."""
+        ended = self("search", "--all", "--json", *arguments)
         assert ended.code in {0, 1}, ended
         return list(ended.json["hits"])
 
     def found(self, *arguments: str | Path) -> list[Path]:
-        """`seehear search -0`: the paths of the hits."""
-        ended = self("search", "-0", *arguments)
+        """`seehear search --all -0`: the paths of the hits."""
+        ended = self("search", "--all", "-0", *arguments)
         assert ended.code in {0, 1}, ended
         return [Path(one) for one in ended.out.split("\0")[:-1]]
 

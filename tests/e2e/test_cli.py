@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def one_sentence(ended: Ended, *parts: str) -> bool:
 
 
 COMMANDS = (
-    ["search", "x"],
+    ["search", "--all", "x"],
     ["similar", "x.jpg"],
     ["status"],
     ["verify"],
@@ -72,11 +73,11 @@ def test_without_a_library(seehear: Terminal, command: list[str]) -> None:
 
 
 def test_the_shape_of_a_search(indexed: Terminal, media: Path) -> None:
-    ended = indexed("search", "poppy", "--audio", media / "low.wav", "--json")
+    ended = indexed("search", "--all", "poppy", "--audio", media / "low.wav", "--json")
     assert (ended.code, ended.err) == (0, "")
     result = ended.json
-    assert list(result) == ["query", "hits", "timings_ms"]
-    assert result["query"] == {"text": "poppy", "audio": str(media / "low.wav")}
+    assert list(result) == ["query", "hits", "nearest", "timings_ms"]
+    assert named(result["query"]) == {"text": "poppy", "audio": str(media / "low.wav")}
     assert set(result["timings_ms"]) >= {"total", "encode", "search"}
     assert all(isinstance(spent, float) for spent in result["timings_ms"].values())
     assert len(result["hits"]) == 7
@@ -91,27 +92,35 @@ def test_the_shape_of_a_search(indexed: Terminal, media: Path) -> None:
     assert 0 <= start < end <= 1_000
 
 
+def named(query: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a query that have a name of their own."""
+    return {k: v for k, v in query.items() if k not in {"line", "terms", "filters"}}
+
+
 def check_hit(hit: dict[str, Any]) -> None:
-    assert list(hit)[:3] == ["path", "modality", "score"]
+    assert list(hit)[:4] == ["path", "id", "modality", "score"]
     assert {"path", "modality", "score", "span", "because"} <= set(hit)
     assert Path(hit["path"]).is_absolute()
     assert Path(hit["path"]).is_file()
     assert hit["modality"] in {"image", "audio", "text"}
     assert isinstance(hit["score"], float)
+    assert 0 <= hit["relevance"] <= 1
+    assert hit["id"].startswith("#")
     assert hit["because"]
     for reason in hit["because"]:
         assert list(reason) == ["source", "rank", "score"]
         assert isinstance(reason["source"], str)
-        assert reason["rank"] >= 1
+        assert reason["rank"] >= 0
         assert isinstance(reason["score"], float)
 
 
 def test_a_search_for_people(indexed: Terminal, media: Path) -> None:
-    ended = indexed("search", "poppy", cwd=media)
+    ended = indexed("search", "--all", "poppy", cwd=media)
     assert (ended.code, ended.err) == (0, "")
     assert ESCAPE not in ended.out
     assert "red.png" in ended.out
-    assert "in space hashed-text: a poppy on the table" in ended.out
+    assert 'its caption has "poppy"' in ended.out
+    assert ": a poppy on the table" in ended.out
     assert len(ended.out.splitlines()) == 14
 
 
@@ -120,24 +129,24 @@ def test_options_of_a_search(indexed: Terminal, media: Path) -> None:
     assert {p.suffix for p in indexed.found("poppy", "--in", "image,Audio")} == {".png", ".wav"}
     sub = media / "sub"
     assert {p.parent for p in indexed.found("poppy", "--under", sub)} == {sub}
-    assert indexed("search", "poppy", "--under", "sub", "-0", cwd=media).out.count("\0") == 4
-    assert indexed("search", "poppy", "--under", media / "su").code == 1
-    lines = indexed("search", "poppy", "--paths").out
+    assert (
+        indexed("search", "--all", "poppy", "--under", "sub", "-0", cwd=media).out.count("\0") == 4
+    )
+    assert indexed("search", "--all", "poppy", "--under", media / "su").code == 1
+    lines = indexed("search", "--all", "poppy", "--paths").out
     assert set(lines.splitlines()) == set(map(str, indexed.found("poppy")))
-    both = indexed.found("--under", sub, "--under", media / "low.wav", "x")
-    assert len(both) == 5
+    (media / "else").mkdir()
+    both = indexed.found("--under", sub, "--under", media / "else", "x")
+    assert len(both) == 4
 
 
 def test_terms_that_are_files(indexed: Terminal, media: Path) -> None:
-    query = indexed("search", "red.png", "poppy", "--json", cwd=media).json["query"]
-    assert query == {"text": "poppy", "image": "red.png"}
-    query = indexed("search", "./low.wav", "--json", cwd=media).json["query"]
-    assert query == {"audio": "low.wav"}
-    query = indexed("search", "text:red.png", "--json", cwd=media).json["query"]
-    assert query == {"text": "red.png"}
-    two = indexed("search", "red.png", "sub/blue.png", cwd=media)
-    assert two.code == 2
-    assert one_sentence(two, "Only one image", "red.png", "sub/blue.png")
+    query = indexed("search", "--all", "red.png", "poppy", "--json", cwd=media).json["query"]
+    assert named(query) == {"text": "poppy", "image": "red.png"}
+    query = indexed("search", "--all", "./low.wav", "--json", cwd=media).json["query"]
+    assert named(query) == {"audio": "low.wav"}
+    query = indexed("search", "--all", "text:red.png", "--json", cwd=media).json["query"]
+    assert named(query) == {"text": "red.png"}
 
 
 def test_similar_leaves_the_file_itself_out(indexed: Terminal, media: Path) -> None:
@@ -147,17 +156,21 @@ def test_similar_leaves_the_file_itself_out(indexed: Terminal, media: Path) -> N
 
 
 def test_ways_to_ask(indexed: Terminal) -> None:
-    lone = indexed("red car", "--json").json
-    assert lone["query"] == {"text": "red car"}
+    lone = indexed("red car", "--json", "--all").json
+    assert named(lone["query"]) == {"text": "red car"}
     for alias in ("find", "query"):
-        assert indexed(alias, "red", "car", "--json").json["hits"] == lone["hits"]
-    dash = indexed("search", "--json", "--", "-cat")
-    assert dash.json["query"] == {"text": "-cat"}
-    long = indexed("search", "--json", "word " * 2_000)
+        assert indexed(alias, "red", "car", "--json", "--all").json["hits"] == lone["hits"]
+    dash = indexed("search", "--json", "--all", "--", "x", "-cat")
+    assert dash.json["query"]["line"] == "x - cat"
+    alone = indexed("search", "--", "-cat")
+    assert alone.code == 2
+    assert one_sentence(alone, "keep away", "look for")
+    long = indexed("search", "--all", "--json", "word " * 2_000)
     assert long.code == 0
     raw = indexed("search", "--json", "caf\udcff")
-    assert raw.json["query"] == {"text": "caf\N{REPLACEMENT CHARACTER}"}
-    assert indexed("search", "~no-user", "--json").json["query"] == {"text": "~no-user"}
+    assert named(raw.json["query"]) == {"text": "caf\N{REPLACEMENT CHARACTER}"}
+    home = indexed("search", "~no-user", "--json").json["query"]
+    assert named(home) == {"text": "~no-user"}
     for alias, name in (("add", "index"), ("update", "index"), ("stats", "status")):
         assert indexed(alias, "--json").code == indexed(name, "--json").code == 0
 
@@ -169,7 +182,7 @@ def test_ways_to_ask(indexed: Terminal) -> None:
         (["search", "", " "], ["query is empty"]),
         (["search", "text:"], ["query is empty"]),
         (["search", "x", "--in", "bogus"], ["bogus", "image", "audio", "text"]),
-        (["search", "x", "--in", "BOGUS"], ["bogus"]),
+        (["search", "--all", "x", "--in", "BOGUS"], ["bogus"]),
         (["search", "x", "-k", "0"], ["-k"]),
         (["search", "x", "-k", "99999999"], ["10,000"]),
         (["search", "x", "-k", "many"], ["-k", "'many'"]),
@@ -208,16 +221,25 @@ def test_a_profile_that_is_not_there_leaves_nothing(seehear: Terminal, media: Pa
     assert not seehear.library.exists()
 
 
+@pytest.mark.skipif(find_spec("rapidocr") is not None, reason="rapidocr is installed")
+def test_a_package_that_is_not_there_leaves_nothing(seehear: Terminal, media: Path) -> None:
+    ended = seehear("index", media, "--profile", "hashed", "--read-text")
+
+    assert ended.code == 4
+    assert one_sentence(ended, "rapidocr", 'pip install "seehear[ocr]"')
+    assert not seehear.library.exists()
+
+
 def test_nothing_found(seehear: Terminal) -> None:
     empty = seehear.folder / "empty"
     empty.mkdir()
     seehear.index(empty)
-    ended = seehear("search", "x")
+    ended = seehear("search", "--all", "x")
     assert ended.code == 1
     assert one_sentence(ended, "seehear status")
-    ended = seehear("search", "x", "--json")
+    ended = seehear("search", "--all", "x", "--json")
     assert (ended.code, ended.json["hits"], ended.err) == (1, [], "")
-    ended = seehear("search", "x", "-0")
+    ended = seehear("search", "--all", "x", "-0")
     assert (ended.code, ended.out, ended.err) == (1, "", "")
 
 
@@ -283,8 +305,8 @@ def in_a_terminal(terminal: Terminal, *arguments: str, **environ: str) -> str:
 
 
 def test_colours_only_where_they_are_wanted(indexed: Terminal) -> None:
-    assert f"{ESCAPE}[" in in_a_terminal(indexed, "search", "poppy")
-    plain = in_a_terminal(indexed, "search", "poppy", NO_COLOR="1")
+    assert f"{ESCAPE}[" in in_a_terminal(indexed, "search", "--all", "poppy")
+    plain = in_a_terminal(indexed, "search", "--all", "poppy", NO_COLOR="1")
     assert not any(f"{ESCAPE}[{code}m" in plain for code in (31, 32, 33, 34, 35, 36))
 
 
@@ -292,14 +314,14 @@ def test_colours_only_where_they_are_wanted(indexed: Terminal) -> None:
 def test_a_reader_that_has_enough(indexed: Terminal, form: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
-    ended = indexed.alone("search", "poppy", *form, stdout=write)
+    ended = indexed.alone("search", "--all", "poppy", *form, stdout=write)
     os.close(write)
     assert (ended.code, ended.err) == (0, "")
 
 
 def test_head_is_quiet(indexed: Terminal) -> None:
     with (
-        indexed.start("search", "poppy", "--paths") as search,
+        indexed.start("search", "--all", "poppy", "--paths") as search,
         subprocess.Popen(["head", "-1"], stdin=search.stdout, stdout=subprocess.PIPE) as head,  # noqa: S607
     ):
         assert search.stdout is not None
@@ -311,7 +333,7 @@ def test_head_is_quiet(indexed: Terminal) -> None:
 
 def test_without_stdin(indexed: Terminal) -> None:
     closed = ("sh", "-c", 'exec "$@" <&-', "sh")
-    ended = indexed.alone("search", "poppy", "--json", before=closed)
+    ended = indexed.alone("search", "--all", "poppy", "--json", before=closed)
     assert (ended.code, ended.err) == (0, "")
     assert json.loads(ended.out)["hits"]
 

@@ -153,7 +153,7 @@ def test_a_vector_that_changed(indexed: Terminal) -> None:
 @pytest.mark.parametrize("content", [b"", b"not a database\n" * 500, b"SQLite format 3\0" * 40])
 def test_no_database(indexed: Terminal, content: bytes) -> None:
     (indexed.library / "catalogue.db").write_bytes(content)
-    for command in (["search", "x"], ["status"], ["verify"], ["index"], ["rebuild"]):
+    for command in (["search", "--all", "x"], ["status"], ["verify"], ["index"], ["rebuild"]):
         ended = indexed(*command)
         assert (ended.code, ended.out) == (12, ""), (command, ended)
         assert str(indexed.library) in ended.err
@@ -174,7 +174,7 @@ def test_another_programs_database(indexed: Terminal) -> None:
         other.execute("CREATE TABLE x (y)")
     other.close()
     before = path.read_bytes()
-    for command in (["search", "x"], ["index"]):
+    for command in (["search", "--all", "x"], ["index"]):
         ended = indexed(*command)
         assert ended.code == 12
         assert "not a seehear catalogue" in ended.err
@@ -185,7 +185,7 @@ def test_a_newer_format(indexed: Terminal) -> None:
     with sqlite3.connect(indexed.library / "catalogue.db") as catalogue:
         catalogue.execute("PRAGMA user_version = 999")
     catalogue.close()
-    for command in (["search", "x"], ["index"], ["verify"], ["rebuild"]):
+    for command in (["search", "--all", "x"], ["index"], ["verify"], ["rebuild"]):
         ended = indexed(*command)
         assert (ended.code, ended.out) == (12, "")
         assert "999" in ended.err

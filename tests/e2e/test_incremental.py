@@ -195,7 +195,7 @@ def test_forget_and_come_back(seehear: Terminal, root: Path) -> None:
     seehear("forget", root / "red.png")
     assert seehear("forget", root).code == 0
     assert seehear("forget", root).code == 2
-    assert seehear("search", "fox").code == 1
+    assert seehear("search", "--all", "fox").code == 1
     assert is_whole(seehear)
     assert (root / "red.png").exists()
 
@@ -203,11 +203,11 @@ def test_forget_and_come_back(seehear: Terminal, root: Path) -> None:
 def test_rebuild_after_the_snapshots_went(seehear: Terminal, root: Path) -> None:
     before = seehear.hits("poppy")
     shutil.rmtree(seehear.library / "snapshots")
-    ended = seehear("search", "poppy", "--json")
+    ended = seehear("search", "--all", "poppy", "--json")
     assert ended.json["hits"] == before
     assert "not used" in ended.err
     assert seehear("rebuild").code == 0
-    again = seehear("search", "poppy", "--json")
+    again = seehear("search", "--all", "poppy", "--json")
     assert (again.json["hits"], again.err) == (before, "")
     assert counts(seehear.index(root)) == {"kept": TOTAL}
 

@@ -87,7 +87,8 @@ def test_an_own_profile_indexes_and_answers_without_network(
     assert done.code == 0, done
     assert "8 new" in done.out
 
-    words = terminal.alone("search", "a fox", "--json", "-k", "20", before=without_network())
+    asked = ("search", "a fox", "--all", "--json", "-k", "20")
+    words = terminal.alone(*asked, before=without_network())
     assert words.code == 0, words
     kinds = {hit["modality"] for hit in words.json["hits"]}
     assert kinds == {"image", "audio", "video", "text"}

@@ -114,7 +114,8 @@ def test_the_production_path_agrees_with_arithmetic_on_all_rows(
             model.base = None
         place = folder if index == "faiss" else folder / "none"
         opened = open_gallery(catalogue, place, key, kind(index))
-        ids, scores = opened.gallery.search(query[0], k)
+        ids, products = opened.gallery.search(query[0], k)
+        scores = opened.gallery.calibrate(query[0], products)
         expected_ids, expected = model.expected(query[0])
 
         score_of = dict(zip(expected_ids.tolist(), expected.tolist(), strict=True))

@@ -8,7 +8,7 @@ from engine.align.conse import ConSE
 from engine.arrays import unit_rows
 from engine.types import Vectors
 
-PAIRS, CLASSES, FEATURES, WORDS = 60, 12, 24, 16
+PAIRS, CLASSES, FEATURES, DEPTHS, WORDS = 60, 12, 24, 8, 16
 
 
 def normal(seed: int, *shape: int) -> Vectors:
@@ -18,14 +18,15 @@ def normal(seed: int, *shape: int) -> Vectors:
 def planted(*, shuffled: bool) -> tuple[dict[str, Vectors], Vectors, Vectors]:
     """A bridge fitted on pairs that share a hidden cause, and its own pictures and words."""
     cause = normal(0, PAIRS + CLASSES, 6)
-    features = unit_rows(np.abs(cause @ normal(1, 6, FEATURES)) + 0.1)
+    features = unit_rows(np.abs(cause @ normal(1, 6, FEATURES + DEPTHS)) + 0.1)
+    classes = features[:CLASSES, :FEATURES]
     words = unit_rows(cause @ normal(2, 6, WORDS))
     told = words.copy()
     if shuffled:
         told[CLASSES:] = told[CLASSES:][np.random.default_rng(3).permutation(PAIRS)]
     pictures = features[CLASSES:]
     anchors = anchored.Anchors(
-        classes=unit_rows(features[:CLASSES] - features[:CLASSES].mean(axis=0)),
+        classes=unit_rows(classes - classes.mean(axis=0)),
         features=pictures,
         sources=np.zeros(PAIRS, np.int8),
         words=told,
@@ -71,6 +72,14 @@ def test_planted_pairs_find_each_other() -> None:
 
 def test_shuffling_one_side_ruins_the_bridge() -> None:
     assert found_first(*planted(shuffled=True)) < 0.2
+
+
+def test_earlier_stages_tell_pictures_apart_where_the_last_one_sees_no_difference() -> None:
+    """With the first components alike, chance would be 1 in 60 if the others did not count."""
+    fitted, pictures, words = planted(shuffled=False)
+    pictures[:, :FEATURES] = pictures[0, :FEATURES]
+
+    assert found_first(fitted, pictures, words) > 0.5
 
 
 def test_pictures_map_alike_alone_and_together() -> None:

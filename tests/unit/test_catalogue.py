@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from engine.errors import LibraryDamagedError, LibraryVersionError, SpaceMismatchError
 from engine.store.catalogue import CatalogueReader
 from engine.store.connect import open_reader
+from engine.store.paths import stem_of
 from engine.store.records import FileRecord, SegmentRecord, SnapshotRecord, Stamp, State
-from engine.store.writer import CatalogueWriter, stem_of
+from engine.store.writer import CatalogueWriter
 from engine.types import Modality, Space, Span, SpanUnit
 from making import ROOT, SPACE, content, file, flipped, rows, some_rows
 
@@ -242,7 +243,7 @@ def test_more_files_go_at_once_than_sqlite_takes_parameters(catalogue: Catalogue
         raw.driver_connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 250)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.store.catalogue._CHUNK", 100)
+        patch.setattr("engine.store.chunks.CHUNK", 100)
         catalogue.write([], [], many)
 
     assert len(catalogue.living_vectors()) == 0
@@ -395,7 +396,7 @@ def test_a_database_of_another_program_is_refused(catalogue: CatalogueWriter) ->
 def test_a_newer_format_is_refused(catalogue: CatalogueWriter) -> None:
     change(catalogue, "PRAGMA user_version = 99")
 
-    with pytest.raises(LibraryVersionError, match="has format 99; this seehear reads up to 1"):
+    with pytest.raises(LibraryVersionError, match="has format 99; this seehear reads up to 2"):
         catalogue.check_format()
 
 

@@ -191,16 +191,16 @@ def test_bridged_rows_are_centred_on_their_mean_and_the_prior(
 
     opened = open_gallery(catalogue, tmp_path, BRIDGED).gallery
 
-    assert np.allclose(opened._centre, centre)
-    assert opened._base.search(expected[0], 1)[0].tolist() == [1]
-    assert opened._base.search(expected[1], 1)[1].tolist() == pytest.approx([1], abs=1e-3)
+    assert np.allclose(opened._base.centre, centre)
+    assert opened._base.index.search(expected[0], 1)[0].tolist() == [1]
+    assert opened._base.index.search(expected[1], 1)[1].tolist() == pytest.approx([1], abs=1e-3)
 
 
 def test_native_rows_are_compared_as_they_are(catalogue: CatalogueWriter, tmp_path: Path) -> None:
     catalogue.write([file("a", "a")], [content("a", rows([0.6, 0.8, 0, 0]))])
     opened = open_gallery(catalogue, tmp_path, KEY).gallery
 
-    assert opened._base.search(rows([1, 0, 0, 0])[0], 1)[1][0] == pytest.approx(0.6, abs=1e-3)
+    assert opened._base.index.search(rows([1, 0, 0, 0])[0], 1)[1][0] == pytest.approx(0.6, abs=1e-3)
 
 
 def test_a_check_names_what_is_too_much_and_what_is_missing(

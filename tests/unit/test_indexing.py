@@ -1,6 +1,8 @@
 """Folders become a library: walks, repeats, moves, copies, failures, roots."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ def counts(report: IndexReport) -> dict[str, int]:
 
 
 def paths(library: Library) -> set[str]:
-    return {hit.path.name for hit in library.search("fox", k=100).hits}
+    return {hit.path.name for hit in library.search("fox", k=100, least=0.0).hits}
 
 
 # --- walking -------------------------------------------------------------------------------
@@ -110,7 +112,7 @@ def test_copies_within_one_run_are_encoded_once(library: Library, tmp_path: Path
         picture(folder / f"{i}.png", seed=1)
 
     assert index(library, [folder], workers=4).encoded == 1
-    assert len(library.search("x", k=1).hits[0].same) == 4
+    assert len(library.search("x", k=1, least=0.0).hits[0].same) == 4
 
 
 def test_a_removed_file_is_not_found(indexed: Library, media: Path) -> None:
@@ -176,7 +178,8 @@ def test_the_number_of_workers_changes_no_answer(tmp_path: Path, media: Path, wo
     for name, threads in (("one", 1), ("several", workers)):
         with Library.open(tmp_path / name, create=True, profile="hashed") as library:
             index(library, [media], workers=threads)
-            answers.append([(h.path, round(h.score, 4)) for h in library.search("fox").hits])
+            hits = library.search("fox", least=0.0).hits
+            answers.append([(hit.path, round(hit.score, 4)) for hit in hits])
 
     assert answers[0] == answers[1]
 
@@ -188,12 +191,15 @@ def test_windows_of_a_recording_become_segments(library: Library, tmp_path: Path
     tone(folder / "a.wav", hertz=440, seconds=4)
     report = index(library, [folder])
 
-    (hit,) = library.search("x").hits
+    (hit,) = library.search("x", least=0.0).hits
 
     assert report.segments == 3
     assert library.status().segments == {Modality.AUDIO: 3}
-    assert hit.span is not None
-    assert hit.span.end - hit.span.start == 2_000
+    with closing(sqlite3.connect(library.path / "catalogue.db")) as catalogue:
+        spans = catalogue.execute('SELECT start, "end" FROM segment ORDER BY ordinal').fetchall()
+    assert spans == [(0, 2_000), (1_000, 3_000), (2_000, 4_000)]
+    assert hit.span is not None, "a moment, of one or more windows"
+    assert (hit.span.start % 1_000, hit.span.end % 1_000) == (0, 0)
 
 
 def test_progress_counts_every_file_that_needs_work(library: Library, media: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from engine import models
 from engine.encode import encoders
-from engine.encode.efficientnet import EfficientNet
-from engine.encode.soundfx import BANDS, FFT, HOP, LOG_MAX, LOG_SCALE, RATE, SoundFx
+from engine.encode.efficientnet import DEPTHS_SHARE, POOLED, EfficientNet, pooled_part
+from engine.encode.soundfx import BANDS, FFT, HOP, LEVEL, LOG_MAX, LOG_SCALE, RATE, SoundFx
 from engine.media.image import decode_image
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -31,11 +31,22 @@ def test_the_picture_network_names_what_it_sees(picture: str, classes: set[int])
 
     encoder = EfficientNet()
     pixels = decode_image(SAMPLE / picture, encoder.rule).pixels
-    features = encoder.encode([encoder.prepare(pixels)])[0]
+    features = pooled_part(encoder.encode([encoder.prepare(pixels)]))[0]
     head = load_file(models.ready("efficientnet-lite2") / "head.safetensors")
 
     best = np.argsort(-(13.73 * head["weight"] @ features + head["bias"]))[:5]
     assert classes & set(best.tolist())
+
+
+def test_earlier_stages_have_their_share_of_a_picture() -> None:
+    """They differ where pictures differ, and weigh as much as is said."""
+    encoder = EfficientNet()
+    names = ("pictures/animals/panda.jpg", "pictures/home/coffee.png")
+    seen = [decode_image(SAMPLE / name, encoder.rule).pixels for name in names]
+    depths = encoder.encode([encoder.prepare(one) for one in seen])[:, POOLED:]
+
+    assert np.square(depths).sum(axis=1) == pytest.approx(DEPTHS_SHARE, abs=1e-5)
+    assert float(depths[0] @ depths[1]) < 0.95 * DEPTHS_SHARE
 
 
 def test_the_sentence_network_agrees_with_its_model_card() -> None:
@@ -54,7 +65,7 @@ def test_the_spectrogram_is_torchaudios() -> None:
 
     random = np.random.default_rng(0)
     samples = random.normal(size=3 * RATE).astype(np.float32)
-    samples /= np.abs(samples).max()
+    samples *= LEVEL / np.sqrt(np.mean(samples**2))
     theirs = MelSpectrogram(
         sample_rate=RATE, n_fft=FFT, hop_length=HOP, n_mels=BANDS, pad_mode="constant"
     )
@@ -64,3 +75,30 @@ def test_the_spectrogram_is_torchaudios() -> None:
     ours = SoundFx()._spectrogram(samples)
     assert ours.shape == tuple(expected.shape)
     assert np.abs(ours - expected.numpy()).max() < 1e-4
+
+
+def test_a_sound_says_the_same_however_loud_it_was_recorded() -> None:
+    encoder = SoundFx()
+    samples = np.random.default_rng(0).normal(size=RATE).astype(np.float32)
+
+    quiet, loud = encoder.prepare(samples * 1e-3), encoder.prepare(samples)
+    assert np.abs(quiet - loud).max() < 1e-5
+    assert 0.05 < float(loud.mean()) < 0.5
+
+
+def test_a_short_sound_is_repeated_and_no_silence_follows() -> None:
+    encoder = SoundFx()
+    samples = np.random.default_rng(1).normal(size=RATE // 2).astype(np.float32)
+
+    (block,) = encoder.prepare(samples)
+    heard = 1 + len(samples) // HOP
+    assert np.array_equal(block[heard : 2 * heard], block[:heard])
+    assert float(block[-1].mean()) > 0.05
+
+
+def test_silence_is_a_sound_too() -> None:
+    encoder = SoundFx()
+
+    (block,) = encoder.prepare(np.zeros(0, np.float32))
+    assert not block.any()
+    assert not encoder.prepare(np.zeros(RATE, np.float32)).any()

@@ -1,0 +1,1 @@
+"""Collections over a whole library: duplicates, clusters, labels."""

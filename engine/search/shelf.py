@@ -1,0 +1,138 @@
+"""A library as search sees it: galleries and catalogue, up to date with what others commit."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.gallery import Gallery, GalleryKey, Opened, open_gallery
+from engine.ports import Encoder
+from engine.profile import DEFAULT, Profile
+from engine.query import Term
+from engine.search.example import MAX_PIECES, absolute, encode_file, modality_of, naming
+from engine.search.plain import Plain
+from engine.store.catalogue import CatalogueReader
+from engine.store.folder import SNAPSHOTS
+from engine.store.records import Found, WordHit
+from engine.store.stamps import stamp_of
+from engine.store.windows import Windows
+from engine.types import Ids, Modality, Space, Vectors
+from engine.vectors import kind
+
+
+class Shelf:
+    """The galleries and the catalogue of one library (the `Shelves` of search)."""
+
+    def __init__(self, path: Path, catalogue: CatalogueReader, profile: Profile) -> None:
+        self.path = path
+        self.profile = profile
+        self.remarks: list[str] = list(catalogue.remarks())
+        """What a person should know of how it is read, such as a snapshot that is damaged."""
+        self._catalogue = catalogue
+        self._galleries: dict[str, Opened] = {}
+        self._version = -1
+        self._shortcuts = True
+
+    def gallery(self, key: GalleryKey) -> Gallery:
+        """The gallery of that key, up to date with what other processes committed."""
+        self._refresh()
+        if key.name not in self._galleries:
+            opened = self._opened(key)
+            self._galleries[key.name] = opened
+            self.remarks += [one for one in opened.remarks if one not in self.remarks]
+        return self._galleries[key.name].gallery
+
+    def _opened(self, key: GalleryKey) -> Opened:
+        if self._shortcuts:
+            return open_gallery(self._catalogue, self._snapshots, key, tuner=self._tuner)
+        native = self._catalogue.vectors_since(key.native, key.modality, 0)
+        contents = self._catalogue.contents_in(key.native, key.modality)
+        return Opened(Gallery.build(key, native, kind("flat"), self._tuner, contents), 0)
+
+    def _refresh(self) -> None:
+        """Forget what another process may have changed since: galleries, and the profile."""
+        version = self._catalogue.data_version()
+        if version == self._version:
+            return
+        self._galleries.clear()
+        self._follow()
+        self._version = version
+
+    def _follow(self) -> None:
+        """Use the profile that another process moved the library to, or encoded anew."""
+        name = self._catalogue.setting("profile") or DEFAULT
+        stored = self._catalogue.spaces()
+        changed = any(stored.get(n, one) != one for n, one in self.profile.spaces.items())
+        if name != self.profile.name or changed:
+            self.profile = Profile.load(name)
+
+    def vectors_of_files(self, file_ids: Ids, space: Space, modality: Modality) -> Ids:
+        """Ids of the vectors of these files' contents, sorted."""
+        return self._catalogue.vectors_of_files(file_ids, space, modality)
+
+    def captions_of(self, file_ids: Ids) -> Ids:
+        """The texts that describe these media, as file ids."""
+        return self._catalogue.captions_of(file_ids)
+
+    def windows(self, content_ids: Sequence[int], space: Space) -> Windows:
+        """The segments of these contents that have vectors in a space, in order."""
+        return self._catalogue.windows(content_ids, space)
+
+    def newest(self, file_ids: Ids, limit: int) -> list[Found]:
+        """These files, by when they were taken, else modified; the newest first."""
+        return self._catalogue.newest(file_ids, limit)
+
+    def find_words(
+        self, words: str, *, phrases: Sequence[str] = (), limit: int, among: Ids | None = None
+    ) -> list[WordHit]:
+        """Files in whose names, facts, captions and texts words are, best first."""
+        return self._catalogue.find_words(words, phrases=phrases, limit=limit, among=among)
+
+    def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
+        """Where vectors lead."""
+        return self._catalogue.resolve(vector_ids)
+
+    def embed(self, term: Term, encoder: Encoder) -> Vectors:
+        """The rows of a term (n, dim): stored ones for an unchanged indexed file, else encoded."""
+        if isinstance(term.payload, str):
+            return encoder.encode([encoder.prepare(term.payload)])
+        whole = term.span is None and term.region is None
+        stored = self._stored(term.payload, encoder) if whole else None
+        if stored is not None:
+            return stored
+        with naming(term.payload):
+            return encode_file(term.payload, encoder, term)
+
+    def _stored(self, path: Path, encoder: Encoder) -> Vectors | None:
+        record = self._catalogue.file_at(absolute([path])[0])
+        if record is None or record.digest is None or record.stamp != stamp_of(path):
+            return None
+        rows = self._catalogue.vectors_of(record.digest, encoder.space).vectors
+        return rows[:MAX_PIECES] if len(rows) else None
+
+    def _wanted(self, modalities: Collection[str] | None) -> frozenset[Modality]:
+        if modalities is None:
+            return self.profile.modalities
+        if isinstance(modalities, str):
+            modalities = {modalities}
+        try:
+            return frozenset(Modality(one) for one in modalities)
+        except ValueError as error:
+            known = ", ".join(Modality)
+            raise UsageError(f"{error}.", hint=f"Known: {known}.") from error
+
+    def _identify(self, file: Path) -> tuple[Modality, frozenset[int]]:
+        """What a file is, and the content it has in the catalogue if it is indexed."""
+        modality = modality_of(file)
+        record = self._catalogue.file_at(file)
+        own = None
+        if record is not None and record.digest is not None:
+            own = self._catalogue.content_at(record.digest)
+        return modality, frozenset() if own is None else frozenset({own})
+
+    @property
+    def _tuner(self) -> Plain:
+        return Plain(self.profile, self)
+
+    @property
+    def _snapshots(self) -> Path:
+        return self.path / SNAPSHOTS

@@ -1,0 +1,95 @@
+"""The folder of a library: its files, who may write there, and what the file system refuses."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import DiskFullError, EngineError, LibraryLockedError
+from engine.store import snapshots
+from engine.store.writer import CatalogueWriter
+
+CATALOGUE = "catalogue.db"
+SNAPSHOTS = "snapshots"
+_LOCK = "writer.lock"
+_README = """This folder is a seehear library. Do not edit the files in it.
+
+catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
+snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
+"""
+
+
+def create(folder: Path, profile: str) -> None:
+    """Make the folder and an empty catalogue of a profile; one that is there stays."""
+    with _written(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(folder):
+        if (folder / CATALOGUE).exists():  # another process was first
+            return
+        with _written(folder):
+            _create_catalogue(folder, profile)
+            (folder / "README.txt").write_text(_README, encoding="utf-8")
+
+
+def _create_catalogue(folder: Path, profile: str) -> None:
+    """Make the catalogue under another name: an interrupted attempt leaves none behind."""
+    unfinished = folder / f"{CATALOGUE}.new"
+    for left in folder.glob(f"{unfinished.name}*"):
+        left.unlink()
+    writer = CatalogueWriter.open(unfinished)
+    try:
+        writer.set_setting("profile", profile)
+    finally:
+        writer.close()
+    unfinished.rename(folder / CATALOGUE)
+    snapshots.sync_folder(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the library's lock; the file keeps the process id of who has it."""
+    with _written(folder):
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with _written(folder):
+            _take_lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take_lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+        raise LibraryLockedError(folder, int(pid) if pid.isdigit() else None) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Say in a sentence why the folder of a library cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFullError(folder) from error
+        raise EngineError(
+            f"The library folder {folder} cannot be written: {error.strerror}.",
+            hint="Choose another with --library PATH.",
+        ) from error
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is such a file; EngineError where the folder cannot be looked into."""
+    try:
+        return file.exists()
+    except OSError as error:
+        raise EngineError(
+            f"The library folder {file.parent} cannot be read: {error.strerror}.",
+            hint="Choose another with --library PATH.",
+        ) from error

@@ -1,0 +1,80 @@
+"""The segments of contents in the order of time, for moments and for the lengths of recordings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, func, select
+
+from engine.store import schema
+from engine.types import Ids, Modality, Space, SpanUnit
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Segments of some contents that have vectors in one space, by content and in order.
+
+    Attributes:
+        contents: ids, (n,).
+        vectors: ids, (n,).
+        starts: milliseconds, (n,); -1 for a segment that has no time.
+        ends: milliseconds, (n,).
+    """
+
+    contents: Ids
+    vectors: Ids
+    starts: Ids
+    ends: Ids
+
+    @property
+    def timed(self) -> npt.NDArray[np.bool_]:
+        """Which have a time, (n,)."""
+        return np.asarray(self.starts >= 0)
+
+    def counts(self, content_ids: Sequence[int]) -> Ids:
+        """How many segments each of these contents has, (len(content_ids),)."""
+        ordered = np.sort(self.contents)
+        first = np.searchsorted(ordered, content_ids, side="left")
+        return np.asarray(np.searchsorted(ordered, content_ids, side="right") - first)
+
+
+def windows_of(connection: Connection, content_ids: Sequence[int], space: Space) -> Windows:
+    """The segments of these contents that have a vector in a space, by content and in order."""
+    segment, vector = schema.segment.c, schema.vector.c
+    query = (
+        select(segment.content_id, vector.id, segment.start, segment.end, segment.unit)
+        .select_from(schema.segment.join(schema.vector).join(schema.space))
+        .where(schema.space.c.name == space.name, schema.space.c.fingerprint == space.fingerprint)
+        .order_by(segment.content_id, segment.ordinal)
+    )
+    ids = sorted(set(content_ids))
+    rows = [
+        row
+        for at in range(0, len(ids), _CHUNK)
+        for row in connection.execute(query.where(segment.content_id.in_(ids[at : at + _CHUNK])))
+    ]
+    timed = [row.unit == SpanUnit.MILLISECONDS for row in rows]
+    columns = [
+        [row.content_id for row in rows],
+        [row.id for row in rows],
+        [row.start if has else -1 for row, has in zip(rows, timed, strict=True)],
+        [row.end if has else -1 for row, has in zip(rows, timed, strict=True)],
+    ]
+    return Windows(*(np.array(column, dtype=np.int64) for column in columns))
+
+
+def contents_in(connection: Connection, space: Space, modality: Modality) -> int:
+    """How many contents have vectors of a modality in a space."""
+    query = (
+        select(func.count(schema.segment.c.content_id.distinct()))
+        .select_from(schema.vector.join(schema.space).join(schema.segment))
+        .where(
+            schema.space.c.name == space.name,
+            schema.space.c.fingerprint == space.fingerprint,
+            schema.vector.c.modality == modality.value,
+        )
+    )
+    return int(connection.execute(query).scalar_one())

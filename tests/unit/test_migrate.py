@@ -1,0 +1,125 @@
+"""A catalogue of format 1 is read as it is, and the first writer makes it one of today's."""
+
+import gzip
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.errors import DiskFullError
+from engine.query import Field, Filter
+from engine.store import derived, schema
+from engine.store.catalogue import CatalogueReader
+from engine.store.connect import open_reader
+from engine.store.migrate import copy_of
+from engine.store.writer import CatalogueWriter
+from engine.types import Modality
+from making import ROOT, file, names_in
+
+GOLDEN = Path(__file__).parent / "golden" / "format-1.db.gz"
+PICTURE = b"trip/IMG_rainForest-02.jpg"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A catalogue as format 1 was written."""
+    path = tmp_path / "catalogue.db"
+    path.write_bytes(gzip.decompress(GOLDEN.read_bytes()))
+    return path
+
+
+@pytest.fixture
+def reader(old: Path) -> Iterator[CatalogueReader]:
+    opened = CatalogueReader(old, open_reader(old))
+    opened.check_format()
+    yield opened
+    opened.close()
+
+
+class Full:
+    """What a disk without room says."""
+
+    free = 1_000
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_a_reader_works_as_before_and_says_what_it_lacks(reader: CatalogueReader) -> None:
+    found = {(one.path, one.caption) for one in reader.resolve(range(100))}
+
+    assert (PICTURE, True) in found
+    assert len(reader.admitted([])) == 8
+    assert reader.inconsistencies() == []
+    assert reader.find_words("jungle", limit=9) == []
+    assert reader.captions_of(reader.admitted([])).tolist() == []
+    (remark,) = reader.remarks()
+    assert "seehear rebuild" in remark
+    space = reader.spaces()["toy"]
+    every = [
+        one
+        for modality in Modality
+        for one in reader.vectors_of_files(reader.admitted([]), space, modality).tolist()
+    ]
+    assert sorted(every) == reader.living_vectors().tolist()
+
+
+def test_the_first_writer_brings_it_up_to_date_and_keeps_a_copy(
+    old: Path, reader: CatalogueReader
+) -> None:
+    vectors, files = reader.living_vectors().tolist(), reader.files(ROOT)
+
+    CatalogueWriter.open(old).close()
+
+    assert reader.remarks() == ()  # the one that is open goes on
+    assert reader.living_vectors().tolist() == vectors
+    assert reader.files(ROOT) == files
+    assert [hit.path for hit in reader.find_words("rain forest", limit=1)] == [PICTURE]
+    assert len(reader.admitted([Filter(Field.FOLDER, ("trip",))])) == 2
+    assert reader.inconsistencies() == []
+    assert version(old) == schema.FORMAT_VERSION
+    assert version(copy_of(old, 1)) == 1
+
+
+def test_it_is_written_like_any_other_afterwards(old: Path) -> None:
+    writer = CatalogueWriter.open(old)
+    writer.write([], [], [file(PICTURE, "a"), file("copy.jpg", "a")])
+
+    assert writer.find_words("rain", limit=1)[0].path != PICTURE
+    assert writer.inconsistencies() == []
+    writer.close()
+
+
+def test_a_migration_that_is_interrupted_changes_nothing(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(derived, "rebuild", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            CatalogueWriter.open(old)
+    with closing(sqlite3.connect(old)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    assert "fact" not in tables
+    assert version(old) == 1
+
+    writer = CatalogueWriter.open(old)
+    assert len(writer.find_words("jungle", limit=9)) == 4
+    writer.close()
+
+
+def test_without_room_for_a_copy_nothing_is_changed(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Full())
+
+    with pytest.raises(DiskFullError):
+        CatalogueWriter.open(old)
+    assert version(old) == 1
+    assert names_in(old.parent) == ["catalogue.db"]
