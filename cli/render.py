@@ -84,7 +84,8 @@ def print_hits(result: "SearchResult", *, explain: bool = False) -> None:
     if result.hits:
         return
     if not result.nearest:
-        console(stderr=True).print("Nothing indexed can match. See: seehear status")
+        told = "meets these conditions" if result.query.filters else "can match"
+        console(stderr=True).print(f"Nothing indexed {told}. See: seehear status")
         return
     out.print("Nothing matches well.")
     out.print("--- the nearest, which may have nothing to do with it ---", style="dim")

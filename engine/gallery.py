@@ -16,7 +16,7 @@ from engine import vectors
 from engine.arrays import blocks, top_k, unit_rows
 from engine.ports import Alignment, VectorIndex
 from engine.rank.background import NEAR, Background
-from engine.rank.calibrate import Moments
+from engine.rank.calibrate import Moments, Spread
 from engine.rank.maxima import surprise
 from engine.store import snapshots
 from engine.store.catalogue import CatalogueReader
@@ -222,13 +222,13 @@ class Gallery:
         rows[~new] = self._base.index.rows(ids[~new])
         return rows
 
+    def spread(self, query: Vectors) -> Spread:
+        """What the inner products of a query (dim,) with all rows are."""
+        return self._base.moments.spread(_asking(query[None], self._base.index.dim)[0])
+
     def calibrate(self, query: Vectors, products: Scores) -> Scores:
         """Standard deviations above what the query scores on average in the gallery."""
-        return self._base.moments.calibrate(_asking(query[None], self._base.index.dim)[0], products)
-
-    def slope(self, query: Vectors) -> float:
-        """How much an inner product differs for one standard deviation of the score."""
-        return self._base.moments.deviation(_asking(query[None], self._base.index.dim)[0])
+        return self.spread(query).calibrate(products)
 
     def chance(self, asked: Modality, query: Vectors, products: Scores, near: float) -> Scores:
         """The chance that something not asked for scores as high, shape (n,).

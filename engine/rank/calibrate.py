@@ -52,11 +52,23 @@ class Moments:
             float32, shape (n,); the order is kept. The variance is shrunk towards
             `PRIOR_DEVIATION` while the gallery has few rows.
         """
-        average = float(query @ self.mean)
-        return np.asarray((scores - average) / self.deviation(query), dtype=np.float32)
+        return self.spread(query).calibrate(scores)
 
-    def deviation(self, query: Vectors) -> float:
-        """How far the inner products of a query (dim,) with the rows spread, shrunk."""
+    def spread(self, query: Vectors) -> "Spread":
+        """Mean and shrunk deviation of the inner products of a query (dim,) with the rows."""
         variance = max(float(query @ self.covariance @ query), 0.0)
         prior = SHRINKAGE_ROWS * PRIOR_DEVIATION**2
-        return float(np.sqrt((self.count * variance + prior) / (self.count + SHRINKAGE_ROWS)))
+        shrunk = (self.count * variance + prior) / (self.count + SHRINKAGE_ROWS)
+        return Spread(float(query @ self.mean), float(np.sqrt(shrunk)))
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What the inner products of one query with all rows of a gallery are."""
+
+    average: float
+    deviation: float
+
+    def calibrate(self, products: Scores) -> Scores:
+        """Standard deviations above the average, float32 (n,); the order is kept."""
+        return np.asarray((products - self.average) / self.deviation, dtype=np.float32)

@@ -11,6 +11,7 @@ from engine.gallery import Gallery, freely
 from engine.profile import Route
 from engine.query import Term
 from engine.rank.background import NEAR
+from engine.rank.calibrate import Spread
 from engine.rank.maxima import Within, surprise, typical_maximum
 from engine.rank.steps import Steps
 from engine.rank.windows import peaks
@@ -65,6 +66,7 @@ class Leg:
     shelves: Shelves
     steps: Steps
     seen: dict[int, Seen] = field(default_factory=dict)
+    spread: Spread = field(init=False)
     _among: Ids | None = None
     _near: float = 0.0
     _windows: dict[int, Windows] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class Leg:
     def __post_init__(self) -> None:
         if not self.steps.hubness or self.term.modality is not Modality.TEXT:
             self.vector = freely(self.vector)
+        self.spread = self.gallery.spread(self.vector)
 
     @property
     def source(self) -> Source:
@@ -157,11 +160,10 @@ class Leg:
         if not best:
             return {}
         products = np.array([one.product for one in best.values()], dtype=np.float32)
-        scores = self.gallery.calibrate(self.vector, products)
+        scores = self.spread.calibrate(products)
         fair = self._without_length(scores, list(best.values()))
         # A score and its product are a shift and a scale apart; the correction moves both.
-        slope = self.gallery.slope(self.vector)
-        chances = self.chances(products - (scores - fair) * slope)
+        chances = self.chances(products - (scores - fair) * self.spread.deviation)
         level = typical_maximum(self.gallery.contents) if self.steps.calibration else 0.0
         order = np.lexsort((np.fromiter(best, np.int64, len(best)), -fair)).tolist()
         ranks = {at: rank for rank, at in enumerate(order, start=1)}
@@ -178,7 +180,7 @@ class Leg:
         There always is a nearest to an example, so of these it is the share of files as near.
         """
         if self.by_example:
-            scores = self.gallery.calibrate(self.vector, products)
+            scores = self.spread.calibrate(products)
             return np.array([1 - surprise(one, 1) for one in scores.tolist()], dtype=np.float32)
         return self.gallery.chance(self.term.modality, self.vector, products, self._near)
 
@@ -218,7 +220,7 @@ class Leg:
         """How the scores of the windows of each content lie, by some of them."""
         parts = [one.vectors[:: 1 + len(one.vectors) // ENOUGH] for one in windows]
         products = self.gallery.products(self.vector, np.concatenate(parts))
-        scores = self.gallery.calibrate(self.vector, products)
+        scores = self.spread.calibrate(products)
         limits = np.cumsum([len(part) for part in parts])[:-1]
         return [Within.of(part) for part in np.split(scores, limits)]
 
@@ -242,9 +244,9 @@ def moments(leg: Leg, seen: Seen) -> list[Heard]:
     if not timed.any():
         return []
     products = leg.gallery.products(leg.vector, windows.vectors[timed])
-    scores = leg.gallery.calibrate(leg.vector, products)
+    scores = leg.spread.calibrate(products)
     less = max(float(scores.max()) - leg.gallery_score(seen), 0.0)
-    chances = leg.chances(products - less * leg.gallery.slope(leg.vector))
+    chances = leg.chances(products - less * leg.spread.deviation)
     return [
         Heard(
             Span(one.start, one.end),

@@ -13,6 +13,7 @@ from engine.gallery import Gallery, GalleryKey
 from engine.ports import Encoder
 from engine.profile import Profile, Route
 from engine.query import Query, Term
+from engine.rank.calibrate import Spread
 from engine.rank.maxima import Within, typical_maximum
 from engine.rank.steps import Steps
 from engine.result import SearchResult
@@ -174,13 +175,9 @@ class _Planned:
         known = dict(self.best)
         return np.array([known[one] for one in wanted.tolist()], dtype=np.float32)
 
-    def calibrate(self, query: Vectors, products: Scores) -> Scores:
+    def spread(self, query: Vectors) -> Spread:
         del query
-        return products
-
-    def slope(self, query: Vectors) -> float:
-        del query
-        return 1.0
+        return Spread(0.0, 1.0)
 
     def chance(self, asked: Modality, query: Vectors, products: Scores, near: float) -> Scores:
         """The share of the planned chances that belong to scores as high; none were planned: 0."""
