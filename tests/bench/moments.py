@@ -4,9 +4,10 @@
 
 Recordings of two to nine minutes are made of the sample's and Scratch's ambience and music, looped
 and laid over pink noise. Into most of them two of Tux Paint's sounds are spliced at random times,
-one louder than what it lies in, one fainter. Beside them lie short files: other sounds, and
-stretches of the same backgrounds. Files have numbers for names. The sounds' own files, which are
-not in the library, and their captions are asked for; so are the pictures of single shots of films.
+one cut in as loud as what was there, one laid over it, louder or fainter. Beside them lie short
+files: other sounds, and stretches of the same backgrounds. Files have numbers for names. The
+sounds' own files, which are not in the library, and their captions are asked for; so are the
+pictures of single shots of films.
 """
 
 import argparse
@@ -48,7 +49,8 @@ SHORT, STRETCHES = 80, 60
 STRETCH_SECONDS = (3.0, 20.0)
 PLANTED_SECONDS = (1.0, 6.0)
 BACKGROUND_SECONDS = 8.0
-LOUDER, FAINTER = (3.0, 12.0), (-12.0, -3.0)
+CUT_IN = "cut in"
+LAID_OVER = {"louder": (3.0, 12.0), "fainter": (-12.0, -3.0)}
 """Root mean square of a planted sound over that of what it lies in, in decibels."""
 
 PINK = -24.0
@@ -129,7 +131,8 @@ class _Maker:
         samples = self._background(60 * self.random.uniform(*MINUTES))
         # One in each half, so that they never touch.
         half = len(samples) // 2
-        levels = self._shuffled([("louder", LOUDER), ("fainter", FAINTER)])
+        laid_over = list(LAID_OVER.items())[number % 2]
+        levels = self._shuffled([(CUT_IN, (0.0, 0.0)), laid_over])
         for turn, ((sound, caption), (group, decibels)) in enumerate(
             zip(events, levels, strict=False)
         ):
@@ -137,6 +140,8 @@ class _Maker:
             at = turn * half + int(self.random.uniform(0, half - len(event)))
             under = samples[at : at + len(event)]
             gain = 10 ** (self.random.uniform(*decibels) / 20) * _level(under) / _level(event)
+            if group == CUT_IN:
+                under[:] = 0
             under += np.float32(gain) * event
             start, end = (int(1000 * one / RATE) for one in (at, at + len(event)))
             yield Planted(sound, caption, path, start, end, group)
@@ -334,7 +339,7 @@ def plain() -> Mapping[str, Sequence[Query]]:
 
 def report(library: Library, world: World) -> None:
     """Print a block for each group of moments and each way to ask, then the shares."""
-    for group in ("louder", "fainter", "film"):
+    for group in (CUT_IN, *LAID_OVER, "film"):
         planted = [one for one in world.planted if one.group == group]
         hop = SoundFx.rule.hop_ms if group != "film" else 0
         for name, ask in (("own file", by_example), ("caption", by_words)):
