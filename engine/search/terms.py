@@ -32,6 +32,9 @@ would say twice, which is too much: a query seldom has words that are there by c
 _NEARLY_ALL = 0.99
 
 WORDS_LIMIT = 1_000
+"""Files looked at for words that may stand there; what must or must not stand, in all of them."""
+
+_ALL = 2**31
 
 Reason = tuple[Evidence, Found]
 
@@ -128,7 +131,8 @@ def words_for(term: Term, scope: Scope, shelves: Shelves) -> dict[int, WordHit]:
     if isinstance(term.payload, Path) or term.modality != "text":
         return {}
     words, phrases = ("", (term.payload,)) if term.exact else (term.payload, ())
-    hits = shelves.find_words(words, phrases=phrases, limit=WORDS_LIMIT, among=scope.files)
+    limit = _ALL if term.exact else WORDS_LIMIT
+    hits = shelves.find_words(words, phrases=phrases, limit=limit, among=scope.files)
     found: dict[int, WordHit] = {}
     for one in hits:
         if scope.admits(_found(one)):

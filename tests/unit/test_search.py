@@ -115,9 +115,9 @@ class Shelf:
     def find_words(
         self, words: str, *, phrases: Sequence[str] = (), limit: int, among: Ids | None = None
     ) -> list[WordHit]:
-        del limit
         found = self.words.get(" ".join(phrases) or words, [])
-        return [one for one in found if among is None or one.file_id in among.tolist()]
+        known = None if among is None else set(among.tolist())
+        return [one for one in found if known is None or one.file_id in known][:limit]
 
     def says(
         self, words: str, path: str, coverage: float = 1.0, kind: WordKind = WordKind.NAME
@@ -662,3 +662,20 @@ def test_a_name_that_a_query_has_whole_answers_it_though_not_all_of_its_words_ar
 
     assert names(result) == ["cat.jpg"]
     assert [hit.path.name for hit in result.nearest] == ["black sea by night.jpg"]
+
+
+@pytest.mark.parametrize(("weight", "left"), [(1.0, 1_200), (-1.0, 1)])
+def test_words_that_must_or_must_not_occur_are_looked_up_in_every_file(
+    weight: float, left: int
+) -> None:
+    """However many files have them: of a thousand and one, the last counts too."""
+    shelf = Shelf()
+    shelf.put("other.jpg", 0.0)
+    for i in range(1_200):
+        hit = WordHit(i + 2, i + 2, IMAGE, ROOT, b"%d.jpg" % i, 1.0, WordKind.NAME, None, "", 1.0)
+        shelf.put(f"{i}.jpg", 1.0)
+        shelf.words.setdefault("draft", []).append(hit)
+
+    result = search(shelf, k=5_000, query=Query("dog", more=(toward("draft", weight, exact=True),)))
+
+    assert len(result.hits) == left
