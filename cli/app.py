@@ -37,7 +37,8 @@ _GROUPS = ("profile", "models")
 _TAKE_WORDS = ("search", "similar")
 
 EPILOG = (
-    "Exit codes: 0 ok, 1 nothing found, 2 wrong usage, 3 finished but some files were skipped, "
+    "Exit codes: 0 ok, 1 nothing found above the line, 2 wrong usage, 3 finished but some files "
+    "were skipped, "
     "4 error, 10 no library, 11 library in use, 12 library damaged, 13 disk full, "
     "130 or 143 interrupted."
 )

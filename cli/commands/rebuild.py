@@ -7,7 +7,7 @@ from cli.wiring import open_library
 
 
 def command(library: LibraryOption = None) -> None:
-    """Throw away the search snapshots and make them again from the catalogue."""
+    """Make everything derived again from the catalogue: snapshots, words, facts of files."""
     with open_library(read_settings(library)) as opened:
         count = opened.rebuild()
-    console().print(f"Made {count} snapshots from the catalogue.")
+    console().print(f"Made {count} snapshots, and all that words and conditions read.")
