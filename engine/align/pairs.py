@@ -1,0 +1,141 @@
+"""Pairs: rows of two spaces that mean the same, row by row, and which of them belong together."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import UsageError
+from engine.types import Vectors
+
+Wide = npt.NDArray[np.float64]
+"""Rows that are computed with, float64."""
+
+Numbers = npt.NDArray[np.int64]
+
+LEAST_PAIRS = 2
+
+_VARIES = 1e-6
+"""Standard deviation below which a side says the same of everything; unit rows have float32's
+rounding, some 1e-7, even where all are equal."""
+
+
+class PairsError(UsageError):
+    """These pairs teach nothing; it says why, and nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """What an aligner is fitted on.
+
+    Attributes:
+        left: rows of the one space, (n, dl), finite.
+        right: rows of the other, (n, dr), row i about the same thing as row i of `left`.
+        groups: (n,); rows of one group (of one source file, or of equal contents) are never parted
+            between fitting and judging.
+        weights: (n,), above 0: how much each row counts.
+        blocks: (n,); rows of one block lie around a mean of their own, from which they are taken:
+            0 for the pairs themselves, 1 for anchor texts that are pooled with them.
+    """
+
+    left: Vectors
+    right: Vectors
+    groups: Numbers
+    weights: Vectors
+    blocks: npt.NDArray[np.int8]
+
+    def __post_init__(self) -> None:
+        sizes = {len(getattr(self, name)) for name in self.__slots__}
+        if len(sizes) > 1 or self.left.ndim != 2 or self.right.ndim != 2:  # noqa: PLR2004
+            raise ValueError("every pair needs a row on both sides, a group, a weight and a block")
+
+    @classmethod
+    def of(cls, left: Vectors, right: Vectors, groups: Sequence[Hashable] | None = None) -> "Pairs":
+        """Pairs that count alike; each is a group of its own where none are given.
+
+        Raises:
+            PairsError: not as many rows on both sides, fewer than two, not finite, or one side is
+                the same in every pair.
+        """
+        _check(left, right)
+        known = {one: at for at, one in enumerate(dict.fromkeys(groups or ()))}
+        numbers = [known[one] for one in groups] if groups is not None else range(len(left))
+        return cls(
+            np.asarray(left, dtype=np.float32),
+            np.asarray(right, dtype=np.float32),
+            np.array(numbers, dtype=np.int64),
+            np.ones(len(left), np.float32),
+            np.zeros(len(left), np.int8),
+        )
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def take(self, rows: npt.NDArray[np.bool_] | Numbers) -> "Pairs":
+        """Some of the pairs."""
+        return Pairs(*(getattr(self, name)[rows] for name in self.__slots__))
+
+    def pooled(self, anchors: "Pairs | None", weight: float) -> "Pairs":
+        """These pairs, each counting as `weight` of the anchors, with the anchors.
+
+        Pairs and anchors are centred apart, so each may lie where its encoder puts it. A weight of
+        0 leaves the anchors alone.
+        """
+        if anchors is None:
+            return self
+        if not weight:
+            return anchors
+        both = (self, anchors)
+        return Pairs(
+            np.concatenate([one.left for one in both]),
+            np.concatenate([one.right for one in both]),
+            np.concatenate([self.groups, anchors.groups + self.groups.max() + 1]),
+            np.concatenate([self.weights * np.float32(weight), anchors.weights]),
+            np.concatenate([self.blocks, np.ones(len(anchors), np.int8)]),
+        )
+
+    @property
+    def means(self) -> tuple[Vectors, Vectors]:
+        """Where both sides lie, (dl,) and (dr,): the means of the pairs, else of the anchors."""
+        mine = self.blocks == self.blocks.min()
+        share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
+        return _single(share @ self.left[mine]), _single(share @ self.right[mine])
+
+    def centred(self) -> tuple[Wide, Wide]:
+        """Both sides from the means of their blocks, each row times the root of its weight.
+
+        Weighted least squares and weighted covariances are the plain ones of these rows.
+        """
+        x, y = self.left.astype(np.float64), self.right.astype(np.float64)
+        for block in np.unique(self.blocks):
+            mine = self.blocks == block
+            share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
+            x[mine] -= share @ x[mine]
+            y[mine] -= share @ y[mine]
+        root = np.sqrt(self.weights.astype(np.float64))[:, None]
+        return x * root, y * root
+
+
+def _check(left: Vectors, right: Vectors) -> None:
+    if len(left) != len(right):
+        raise PairsError(f"There are {len(left)} rows on one side and {len(right)} on the other.")
+    if len(left) < LEAST_PAIRS:
+        raise PairsError(
+            f"{len(left)} pair is too few to learn from."
+            if len(left) == 1
+            else "There are no pairs to learn from.",
+            hint="A few dozen are the least that shows something.",
+        )
+    for side, rows in (("left", left), ("right", right)):
+        wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if len(wrong):
+            raise PairsError(f"The {side} side of pair {wrong[0] + 1} is not a number.")
+        if float(np.asarray(rows, dtype=np.float64).std(axis=0).max()) < _VARIES:
+            raise PairsError(
+                f"The {side} side is the same in every pair, so nothing can be learnt."
+            )
+
+
+def _single(rows: npt.NDArray[np.floating]) -> Vectors:
+    return np.asarray(rows, dtype=np.float32)

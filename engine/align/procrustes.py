@@ -1,0 +1,36 @@
+"""Orthogonal Procrustes: the rotation that lays one space over the other.
+
+min ||X R - Y||_F with R'R = I has the solution R = U V' for X'Y = U S V' (Schoenemann, A
+generalized solution of the orthogonal Procrustes problem, 1966). With dl != dr, R has orthonormal
+rows or columns. Cost: one SVD of (dl, dr). Prefer it with few pairs: it can only turn.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.align.bridge import Bridge
+from engine.align.maps import Centred, Linear
+from engine.align.pairs import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Procrustes:
+    """Nothing to set."""
+
+    name = "procrustes"
+    complexity = 1
+
+    def variants(self, pairs: Pairs) -> Sequence["Procrustes"]:
+        """Itself."""
+        del pairs
+        return (self,)
+
+    def fit(self, pairs: Pairs) -> Bridge:
+        """Turn the left space onto the right one."""
+        x, y = pairs.centred()
+        left, _, right = np.linalg.svd(x.T @ y, full_matrices=False)
+        mean_x, mean_y = pairs.means
+        rotation = np.asarray(left @ right, dtype=np.float32)
+        return Bridge(Linear(mean_x, rotation), Centred(mean_y), self.name)
