@@ -7,6 +7,8 @@ any of them without knowing which.
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from engine.arrays import unit_rows
 from engine.types import Vectors
 
@@ -68,8 +70,7 @@ class Linear:
 
     def apply(self, rows: Vectors) -> Vectors:
         """unit((x - mean) A)."""
-        carried: Vectors = (rows - self.mean) @ self.matrix
-        return unit_rows(carried)
+        return unit_rows(np.asarray((rows - self.mean) @ self.matrix, dtype=np.float32))
 
 
 KINDS: dict[str, type] = {one.__name__.lower(): one for one in (Centred, Linear)}
