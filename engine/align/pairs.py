@@ -16,6 +16,9 @@ Numbers = npt.NDArray[np.int64]
 
 LEAST_PAIRS = 2
 
+_NO_SAY = 1e-6
+"""A weight that changes no fit."""
+
 _VARIES = 1e-6
 """Standard deviation below which a side says the same of everything; unit rows have float32's
 rounding, some 1e-7, even where all are equal."""
@@ -36,7 +39,7 @@ class Pairs:
             between fitting and judging.
         weights: (n,), above 0: how much each row counts.
         blocks: (n,); rows of one block lie around a mean of their own, from which they are taken:
-            0 for the pairs themselves, 1 for anchor texts that are pooled with them.
+            0 for the pairs themselves, others for anchors that are pooled with them.
     """
 
     left: Vectors
@@ -79,20 +82,19 @@ class Pairs:
     def pooled(self, anchors: "Pairs | None", weight: float) -> "Pairs":
         """These pairs, each counting as `weight` of the anchors, with the anchors.
 
-        Pairs and anchors are centred apart, so each may lie where its encoder puts it. A weight of
-        0 leaves the anchors alone.
+        Pairs and anchors are centred apart, so each may lie where its encoder puts it. Pairs of
+        weight 0 only say where that is.
         """
         if anchors is None:
             return self
-        if not weight:
-            return anchors
+        weight = max(weight, _NO_SAY)
         both = (self, anchors)
         return Pairs(
             np.concatenate([one.left for one in both]),
             np.concatenate([one.right for one in both]),
             np.concatenate([self.groups, anchors.groups + self.groups.max() + 1]),
             np.concatenate([self.weights * np.float32(weight), anchors.weights]),
-            np.concatenate([self.blocks, np.ones(len(anchors), np.int8)]),
+            np.concatenate([self.blocks, anchors.blocks + 1]).astype(np.int8),
         )
 
     @property
