@@ -110,6 +110,11 @@ class Alignment(Protocol):
         ...
 
     @property
+    def modality(self) -> Modality | None:
+        """The only modality of the source that it carries; None for all of them."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """Digest of the map; derived vectors made by another map are stale."""
         ...
@@ -131,7 +136,7 @@ class Alignment(Protocol):
 
     @property
     def loss(self) -> float:
-        """How much is lost on the way; a route takes the way on which least is."""
+        """How much is lost on the way, below 0 for a way to prefer; a route takes the least."""
         ...
 
     @property

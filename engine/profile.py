@@ -1,6 +1,6 @@
 """A profile: encoders and bridges as a graph of spaces, and the routes through it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,6 +90,10 @@ class Profile:
             tuple(one for name in row.bridges for one in bridges(name)),
         )
 
+    def with_bridges(self, more: Iterable[Alignment]) -> "Profile":
+        """The same with more bridges, which its library was taught."""
+        return Profile(self.name, self.summary, self.encoders, (*self.bridges, *more))
+
     def tracks(self, modality: Modality) -> tuple[Track, ...]:
         """How files of a modality are indexed; empty when no encoder takes them.
 
@@ -153,7 +157,7 @@ class Profile:
         ways = [
             Route(encoder, bridge, gallery)
             for encoder in self._takers(asked)
-            for bridge in (None, *self._bridges_from(encoder.space))
+            for bridge in (None, *self._bridges_from(encoder))
             for gallery in self._galleries_of(track)
             if gallery.space == (encoder.space if bridge is None else bridge.target)
         ]
@@ -171,11 +175,14 @@ class Profile:
         """Each encoder's own, and one for each bridge out of its space."""
         for encoder in track.encoders:
             yield GalleryKey(track.modality, encoder.space, encoder.space)
-            for one in self._bridges_from(encoder.space):
+            for one in self._bridges_from(encoder):
                 yield GalleryKey(track.modality, one.target, encoder.space, one)
 
-    def _bridges_from(self, space: Space) -> tuple[Alignment, ...]:
-        return tuple(one for one in self.bridges if one.source == space)
+    def _bridges_from(self, encoder: Encoder) -> tuple[Alignment, ...]:
+        takes = (None, encoder.modality)
+        return tuple(
+            one for one in self.bridges if one.source == encoder.space and one.modality in takes
+        )
 
 
 def _fitting(bridge: Alignment, watch: Watcher) -> Callable[[int, int], None]:

@@ -101,6 +101,7 @@ class Turn:
 
     query_mean: Vectors = field(default_factory=lambda: np.zeros(4, np.float32))
     loss: float = 1.0
+    modality: Modality | None = None
     weights: tuple[str, ...] = ()
 
     def prepare(self, saw: Callable[[int, int], None]) -> None:

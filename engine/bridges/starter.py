@@ -19,7 +19,7 @@ from engine.arrays import unit_rows
 from engine.encode import encoders
 from engine.encode.efficientnet import EfficientNet, pooled_part
 from engine.encode.soundfx import SoundFx
-from engine.types import Space, Vectors
+from engine.types import Modality, Space, Vectors
 
 MODEL = "starter-bridges"
 
@@ -48,6 +48,7 @@ class Bridge:
     mean: Callable[[Arrays], Vectors]
     asked_mean: Callable[[Arrays], Vectors]
     weights: tuple[str, ...] = (MODEL,)
+    modality: Modality | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -32,6 +32,7 @@ items was .70 and .65 by own means alone, .69 and .65 with the texts' mean weigh
 
 LOSS = 0.5
 _AT_ONCE = 64
+_CACHE = "bridges"
 _RECIPE = f"cca-1:{RANK}:{RIDGE}:{POWER}"
 
 
@@ -58,7 +59,7 @@ class Meeting:
     @property
     def file(self) -> Path:
         """Where the fitted numbers lie; it need not be there yet."""
-        folder = user_cache_path("seehear", appauthor=False) / "bridges"
+        folder = user_cache_path("seehear", appauthor=False) / _CACHE
         return folder / f"{self.space.name}-{self.fingerprint[:12]}.safetensors"
 
     def fitted(self, saw: Callable[[int, int], None] | None = None) -> cca.CCA:
@@ -73,10 +74,9 @@ class Meeting:
         return known
 
     def _fit(self, saw: Callable[[int, int], None]) -> None:
-        texts = anchors()
-        total = 2 * len(texts)
-        firsts = _encoded(self.first, texts, lambda done: saw(done, total))
-        seconds = _encoded(self.second, texts, lambda done: saw(len(texts) + done, total))
+        count = len(anchors())
+        firsts = encoded(self.first, lambda done: saw(done, 2 * count))
+        seconds = encoded(self.second, lambda done: saw(count + done, 2 * count))
         _write(self.file, cca.fit(firsts, seconds, ridge=RIDGE, rank=RANK, power=POWER))
 
 
@@ -88,6 +88,7 @@ class TextBridge:
     is_first: bool
     loss: float = LOSS
     prior_rows: int = PRIOR_ROWS
+    modality: Modality | None = None
 
     @property
     def source(self) -> Space:
@@ -159,9 +160,16 @@ def _text_tower(model: str) -> Encoder:
     )
 
 
-def _encoded(encoder: Encoder, texts: list[str], saw: Callable[[int], None]) -> Vectors:
+def encoded(encoder: Encoder, saw: Callable[[int], None]) -> Vectors:
+    """The anchors as a text tower embeds them, (n, dim); encoded once, then cached."""
+    digest = hashlib.sha256(f"{encoder.space.fingerprint}\n{_anchors_digest()}".encode())
+    name = f"texts-{encoder.space.name}-{digest.hexdigest()[:12]}"
+    return models.remembered(_CACHE, name, len(anchors()), lambda: _encoded(encoder, saw))
+
+
+def _encoded(encoder: Encoder, saw: Callable[[int], None]) -> Vectors:
     done: list[Vectors] = []
-    for part in _parts(texts):
+    for part in _parts(anchors()):
         saw(sum(map(len, done)))
         done.append(encoder.encode([encoder.prepare(one) for one in part]))
     return np.concatenate(done)

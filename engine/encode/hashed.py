@@ -56,6 +56,7 @@ class Rotation:
     prior_rows: int = 100
     query_mean: Vectors = field(default_factory=lambda: np.zeros(_DIM, np.float32))
     loss: float = 1.0
+    modality: Modality | None = None
     weights: tuple[str, ...] = ()
 
     def prepare(self, saw: Callable[[int, int], None]) -> None:

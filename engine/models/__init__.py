@@ -15,6 +15,7 @@ from engine.models.registry import (
     registry,
     user_file,
 )
+from engine.models.remembered import remembered
 from engine.models.resolve import (
     accept_licence,
     check_consent,
@@ -55,6 +56,7 @@ __all__ = [
     "pull",
     "ready",
     "registry",
+    "remembered",
     "remove",
     "silent",
     "size_of",

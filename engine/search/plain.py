@@ -1,13 +1,10 @@
 """Plain queries: what people might ask of any library, to learn what chance finds in this one."""
 
 import hashlib
-import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from engine import models
 from engine.arrays import unit_rows
@@ -103,15 +100,14 @@ def general(encoder: Encoder) -> Vectors:
     """General captions as a text encoder embeds them, (COUNT, dim); encoded once, then cached."""
     space = encoder.space
     digest = hashlib.sha256(f"{space.fingerprint}\n{COUNT}\n{_recipe()}".encode()).hexdigest()
-    folder = user_cache_path("seehear", appauthor=False) / "plain"
-    file = folder / f"{space.name}-{digest[:12]}.npy"
-    known = _read(file)
-    if known is None:
-        captions = anchors()
-        chosen = np.random.default_rng(0).permutation(len(captions))[:COUNT]
-        known = _encoded(encoder, [captions[at] for at in chosen])
-        _write(file, known)
-    return known
+    name = f"{space.name}-{digest[:12]}"
+    return models.remembered("plain", name, COUNT, lambda: _encoded(encoder, _chosen()))
+
+
+def _chosen() -> list[str]:
+    captions = anchors()
+    places = np.random.default_rng(0).permutation(len(captions))[:COUNT]
+    return [captions[at] for at in places]
 
 
 @cache
@@ -138,24 +134,3 @@ def _carried(route: Route, rows: Vectors, profile: Profile, shelves: Shelves) ->
     if route.bridge is not None:
         rows = route.bridge.apply(rows)
     return unit_rows(rows if centre is None else rows - centre)
-
-
-def _read(file: Path) -> Vectors | None:
-    """The rows; None when they are not there or were cut short."""
-    try:
-        rows = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return rows if len(rows) == COUNT else None
-
-
-def _write(file: Path, rows: Vectors) -> None:
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with models.spoken(file.parent):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as stream:
-                np.save(stream, rows)
-            part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ _LOCK = "writer.lock"
 _README = """This folder is a seehear library. Do not edit the files in it.
 
 catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
+bridges/       what it was taught with `seehear align`; part of what matters
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
 """
 

@@ -1,0 +1,49 @@
+"""Rows that are costly to make and always the same: kept in the user's cache, read afterwards."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from engine.models.cache import spoken
+from engine.types import Vectors
+
+
+def remembered(part: str, name: str, count: int, make: Callable[[], Vectors]) -> Vectors:
+    """The rows (count, dim) of that name, read from the cache, or made now and put there.
+
+    Args:
+        part: folder of the cache.
+        name: stands for everything that the rows depend on.
+        count: how many there must be; a file that was cut short has not.
+        make: makes them.
+    """
+    file = user_cache_path("seehear", appauthor=False) / part / f"{name}.npy"
+    known = _read(file, count)
+    if known is None:
+        known = make()
+        _write(file, known)
+    return known
+
+
+def _read(file: Path, count: int) -> Vectors | None:
+    try:
+        rows = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if len(rows) == count else None
+
+
+def _write(file: Path, rows: Vectors) -> None:
+    """Write under another name first: an interrupted process leaves nothing that would be read."""
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with spoken(file.parent):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as stream:
+                np.save(stream, rows)
+            part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
