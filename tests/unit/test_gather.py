@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     picture(made / "a.png", seed=1)
     picture(made / "b.png", seed=2)
     tone(made / "low.wav", hertz=300, seconds=7)
-    caption(made / "notes.txt", "a storm over the sea\n\n" * 60)
+    caption(made / "notes.txt", " ".join(f"storm number {n}" for n in range(60)))
     return made
 
 
