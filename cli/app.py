@@ -32,7 +32,7 @@ _COMMANDS = (
     ("doctor", ()),
 )
 
-_GROUPS = ("profile", "models")
+_GROUPS = ("align", "profile", "models")
 
 _TAKE_WORDS = ("search", "similar")
 

@@ -294,6 +294,11 @@ class Gallery:
         return moments.count, moments.mean[: self.key.space.dim]
 
     @property
+    def taken(self) -> Vectors:
+        """What was taken from bridged rows before they were made unit, (dim,)."""
+        return self._base.centre
+
+    @property
     def contents(self) -> int:
         """How many contents the rows belonged to when the base was built, at least 1."""
         return max(self._base.contents, 1)

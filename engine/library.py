@@ -26,6 +26,7 @@ from engine.rank.steps import Steps
 from engine.result import SearchResult
 from engine.search import Listing, Plain, Scope, Searcher, Shelf
 from engine.search.example import absolute, modality_of
+from engine.search.shelf import TAUGHT
 from engine.store import snapshots
 from engine.store.catalogue import CatalogueReader
 from engine.store.checks import Status
@@ -352,7 +353,7 @@ class Library(Shelf):
 
         Its galleries are made from the catalogue, not from snapshots, and every row is looked at.
         """
-        twin = Library(self.path, self._catalogue, self.profile)
+        twin = Library(self.path, self._catalogue, self.untaught)
         twin._shortcuts = False
         return twin
 
@@ -387,6 +388,19 @@ class Library(Shelf):
         tuner = Plain(profile or self.profile, self)
         return sum(publish_gallery(writer, self._snapshots, key, tuner) for key in keys)
 
+    def follow(
+        self, writer: CatalogueWriter, profile: Profile, settings: Mapping[str, str]
+    ) -> None:
+        """Derive what a profile needs, then write down the settings by which searches follow.
+
+        What only the profile used so far has, of the spaces that the library was taught, goes.
+        """
+        taught = {one.name for one in self.profile.galleries if one.space.name.startswith(TAUGHT)}
+        self.publish(writer, profile)
+        writer.set_settings(settings)
+        gone = taught - {one.name for one in profile.galleries}
+        snapshots.discard(self._snapshots, writer.drop_snapshots(gone))
+
     def record_makers(self, writer: CatalogueWriter, encoders: Iterable[Encoder]) -> None:
         """Write down what computed the vectors: which engine, where, in which precision.
 
@@ -403,10 +417,8 @@ class Library(Shelf):
         """Throw away everything derived and make it again from the catalogue."""
         with self.writing() as writer:
             writer.quick_check()
-            old = [record.name for record in writer.snapshots()]
             writer.rebuild_derived()
-            writer.drop_snapshots()
-            snapshots.discard(self._snapshots, old)
+            snapshots.discard(self._snapshots, writer.drop_snapshots())
             return self.publish(writer)
 
     def forget(self, path: str | Path) -> int:

@@ -1,6 +1,7 @@
 """Aligners: every method that fits a bridge, by name, with the laws that all of them keep."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Protocol, cast
 
 from engine.align.bridge import Bridge
@@ -46,3 +47,9 @@ METHODS = {
 def aligner(name: str, **settings: Any) -> Aligner:  # noqa: ANN401  (each method's own)
     """The method of that name; UsageError when there is none."""
     return cast("Aligner", adapter(METHODS, name, "method")(**settings))
+
+
+def summary(name: str) -> str:
+    """What a method is, in a line: the first sentence of its module."""
+    module, _, _ = METHODS[name].partition(":")
+    return (import_module(module).__doc__ or "").partition("\n")[0]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -54,6 +54,10 @@ class Bridge:
         if (left is None) == (right is None):
             raise ValueError("give rows of the left side or of the right side")
         return self.left.apply(left) if left is not None else self.right.apply(_given(right))
+
+    def reporting(self, report: Report) -> "Bridge":
+        """The same bridge with another report."""
+        return replace(self, report=report)
 
     def score(self, left: Vectors, right: Vectors) -> Vectors:
         """How well each left row (n, dl) goes with each right row (m, dr): (n, m), -1 to 1."""

@@ -116,10 +116,14 @@ def read_file(told: Path) -> Taught:
 _AGAIN = "Import it again (seehear align import), or fit it anew (seehear align fit)."
 
 
-def copy(folder: Path, name: str, into: Path, called: str | None = None) -> Taught:
-    """Put a bridge of one folder into another, under its own name or another."""
-    one = read(folder, name)
-    return keep(into, called or one.name, one.ends, one.bridge, one.share, one.before)
+def put(folder: Path, one: Taught, called: str) -> Taught:
+    """Keep a bridge that was read elsewhere, under this name."""
+    return keep(folder, called, one.ends, one.bridge, one.share, one.before)
+
+
+def files(folder: Path, one: Taught) -> tuple[Path, Path]:
+    """The files of a bridge that is kept in a folder: JSON, and numbers."""
+    return folder / f"{one.name}{TOLD}", folder / _numbers(one.name, one.digest)
 
 
 def remove(folder: Path, name: str) -> None:

@@ -191,8 +191,8 @@ def from_captions(shelf: Shelf, kinds: Sequence[Modality]) -> Asked:
     Raises:
         UsageError: no media among `kinds` has a caption that can be read.
     """
-    beside = [pair for pair in _captioned(shelf) if shelf.finds(pair[1], kinds)]
-    words = {caption: _words(shelf.contents[caption]) for caption, _ in beside}
+    beside = [pair for pair in captioned(shelf) if shelf.finds(pair[1], kinds)]
+    words = {caption: words_of(shelf.contents[caption]) for caption, _ in beside}
     read = [(caption, media) for caption, media in beside if words[caption]]
     if not read:
         raise UsageError(
@@ -297,7 +297,7 @@ def _places(path: str, bases: Sequence[Path]) -> Iterator[Path]:
     return (Path(os.path.abspath(base / expanded)) for base in bases)  # noqa: PTH100
 
 
-def _captioned(shelf: Shelf) -> Iterator[tuple[int, int]]:
+def captioned(shelf: Shelf) -> Iterator[tuple[int, int]]:
     """Pairs of caption and media: `x.txt` or `x.jpg.txt` beside `x.jpg`."""
     media: dict[Path, list[int]] = {}
     for path, content in shelf.by_path.items():
@@ -309,7 +309,7 @@ def _captioned(shelf: Shelf) -> Iterator[tuple[int, int]]:
             yield from ((caption, one) for one in media.get(path.with_suffix(""), ()))
 
 
-def _words(content: Content) -> str:
+def words_of(content: Content) -> str:
     """The words of a caption; none when no file of it can be read."""
     from engine.media.text import read_text
 

@@ -1,11 +1,13 @@
 """A library as search sees it: galleries and catalogue, up to date with what others commit."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from engine.errors import UsageError
+from engine.errors import EngineError, UsageError
 from engine.gallery import Gallery, GalleryKey, Opened, open_gallery
-from engine.ports import Encoder
+from engine.media.probe import digest as digest_of_bytes
+from engine.ports import Alignment, Encoder
 from engine.profile import DEFAULT, Profile
 from engine.query import Term
 from engine.search.example import MAX_PIECES, absolute, encode_file, modality_of, naming
@@ -18,16 +20,48 @@ from engine.store.windows import Windows
 from engine.types import Ids, Modality, Space, Vectors
 from engine.vectors import kind
 
+TAUGHT = "taught"
+"""The setting that says which taught bridges are in use: JSON, their digests by name."""
+
+
+def taught(library: Path, used: Mapping[str, str], profile: Profile) -> tuple[Profile, list[str]]:
+    """A profile with the bridges that a library was taught, and why some of them are not used.
+
+    Args:
+        library: its folder.
+        used: digests of the bridges in use, by name.
+        profile: what they were fitted between.
+    """
+    if not used:
+        return profile, []
+    from engine.bridges import kept
+
+    sides: list[Alignment] = []
+    remarks = []
+    for name, digest in used.items():
+        try:
+            found = kept.read(library / kept.FOLDER, name)
+            if found.digest != digest:
+                remarks.append(_FITTED_ANEW.format(name))
+                continue
+            sides += found.sides(profile.encoders, profile.bridges)
+        except EngineError as error:
+            remarks.append(f"bridge '{name}' is not used: {error}")
+    return profile.with_bridges(sides), remarks
+
+
+_FITTED_ANEW = "bridge '{0}' is not used: it was fitted anew (put it to use: seehear align use {0})"
+
 
 class Shelf:
     """The galleries and the catalogue of one library (the `Shelves` of search)."""
 
     def __init__(self, path: Path, catalogue: CatalogueReader, profile: Profile) -> None:
         self.path = path
-        self.profile = profile
         self.remarks: list[str] = list(catalogue.remarks())
         """What a person should know of how it is read, such as a snapshot that is damaged."""
         self._catalogue = catalogue
+        self._use(profile)
         self._galleries: dict[str, Opened] = {}
         self._version = -1
         self._shortcuts = True
@@ -58,12 +92,34 @@ class Shelf:
         self._version = version
 
     def _follow(self) -> None:
-        """Use the profile that another process moved the library to, or encoded anew."""
+        """Use the profile that another process moved the library to, encoded anew, or taught."""
         name = self._catalogue.setting("profile") or DEFAULT
         stored = self._catalogue.spaces()
         changed = any(stored.get(n, one) != one for n, one in self.profile.spaces.items())
         if name != self.profile.name or changed:
-            self.profile = Profile.load(name)
+            self._use(Profile.load(name))
+        elif self._taught != (self._catalogue.setting(TAUGHT) or ""):
+            self._use(self.untaught)
+
+    def _use(self, profile: Profile) -> None:
+        """Use a profile, with the bridges that the library was taught between its encoders."""
+        self.untaught = profile
+        self._taught = self._catalogue.setting(TAUGHT) or ""
+        self.profile, remarks = taught(self.path, self.taught_in_use, profile)
+        self.remarks += [one for one in remarks if one not in self.remarks]
+
+    @property
+    def taught_in_use(self) -> dict[str, str]:
+        """The digests of the taught bridges in use, by name."""
+        return dict(json.loads(self._taught or "{}"))
+
+    def digest_of(self, path: Path) -> bytes:
+        """SHA-256 of a file: the stored one while it is as it was indexed; MediaError."""
+        (file,) = absolute([path])
+        record = self._catalogue.file_at(file)
+        if record is not None and record.digest is not None and record.stamp == stamp_of(file):
+            return record.digest
+        return digest_of_bytes(file)
 
     def vectors_of_files(self, file_ids: Ids, space: Space, modality: Modality) -> Ids:
         """Ids of the vectors of these files' contents, sorted."""

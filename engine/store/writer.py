@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
@@ -273,10 +273,14 @@ class CatalogueWriter(CatalogueReader):
             _drop_old_tombstones(connection)
         return dropped
 
-    def drop_snapshots(self) -> None:
-        """Forget every derived file."""
+    def drop_snapshots(self, galleries: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Forget the derived files of some galleries, or every one; returns their names."""
+        table = schema.snapshot
+        which = true() if galleries is None else table.c.gallery.in_(list(galleries))
         with self._writing() as (connection, _):
-            connection.execute(delete(schema.snapshot))
+            names = connection.execute(select(table.c.name).where(which)).scalars().all()
+            connection.execute(delete(table).where(which))
+        return tuple(names)
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the catalogue."""
