@@ -400,6 +400,7 @@ class Library(Shelf):
         writer.set_settings(settings)
         gone = taught - {one.name for one in profile.galleries}
         snapshots.discard(self._snapshots, writer.drop_snapshots(gone))
+        self._refresh()
 
     def record_makers(self, writer: CatalogueWriter, encoders: Iterable[Encoder]) -> None:
         """Write down what computed the vectors: which engine, where, in which precision.

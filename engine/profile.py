@@ -160,6 +160,7 @@ class Profile:
             for bridge in (None, *self._bridges_from(encoder))
             for gallery in self._galleries_of(track)
             if gallery.space == (encoder.space if bridge is None else bridge.target)
+            if bridge is None or bridge is not gallery.bridge  # no detour to one's own kind
         ]
         return min(ways, key=lambda way: way.loss, default=None)
 
