@@ -1,6 +1,6 @@
 """Low-rank bilinear score: s(x, y) = x' (sum_r u_r v_r') y.
 
-min E_ij (s(x_i, y_j) - n [i = j])^2 + 2 lambda (|U|^2 + |V|^2)/2: pairs shall score, all others
+min E_ij (s(x_i, y_j) - n [i = j])^2 + lambda (|U|^2 + |V|^2): pairs shall score, all others
 not. The penalty of both factors is the nuclear norm of U V' (Srebro et al., Maximum-margin matrix
 factorization, 2005), so weak directions vanish; low-rank bilinear scores in retrieval: Bai et al.,
 Supervised semantic indexing, 2009. Solved by alternating ridge regressions, each of them exact from

@@ -67,6 +67,11 @@ class Lasso:
         rows = (axes * root).T
         targets = len(gram) * (axes / root).T @ across
         net = ElasticNet(
-            self.penalty, l1_ratio=self.l1, fit_intercept=False, max_iter=STEPS, tol=1e-10
+            alpha=self.penalty,
+            l1_ratio=self.l1,
+            fit_intercept=False,
+            max_iter=STEPS,
+            tol=1e-10,
+            random_state=0,
         )
-        return np.asarray(net.fit(rows, targets).coef_, dtype=np.float64).T
+        return np.asarray(net.fit(rows, targets).coef_).reshape(across.shape[::-1]).T

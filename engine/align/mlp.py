@@ -90,11 +90,13 @@ class Perceptron:
 
 
 def _held_out(pairs: Pairs) -> npt.NDArray[np.bool_]:
-    """Every tenth group of the pairs proper, (n,)."""
-    mine = pairs.groups[pairs.blocks == pairs.blocks.min()]
-    _, first = np.unique(mine, return_index=True)
-    chosen = mine[np.sort(first)][::_HELD_OUT]
-    return np.isin(pairs.groups, chosen)
+    """Every tenth group, (n,): of the pairs proper, unless they are too few to judge by."""
+    own = pairs.telling & (pairs.blocks == pairs.blocks.min())
+    if len(np.unique(pairs.groups[own])) < LEAST_GROUPS:
+        own = pairs.telling
+    groups = pairs.groups[own]
+    _, first = np.unique(groups, return_index=True)
+    return np.isin(pairs.groups, groups[np.sort(first)][::_HELD_OUT])
 
 
 class _Training:

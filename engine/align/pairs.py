@@ -20,6 +20,9 @@ LEAST_PAIRS = 2
 _NO_SAY = 1e-6
 """A weight that changes no fit."""
 
+_LITTLE_SAY = 1e-3
+"""A share of the largest weight; methods that know no weights leave out what has less."""
+
 _VARIES = 1e-6
 """Standard deviation below which a side says the same of everything; unit rows have float32's
 rounding, some 1e-7, even where all are equal."""
@@ -143,10 +146,16 @@ class Pairs:
         places = places + self.right @ along.normal(size=self.right.shape[1])
         return self.take(np.argsort(places, kind="stable"))
 
+    @property
+    def telling(self) -> npt.NDArray[np.bool_]:
+        """Which of them have a say, (n,): the others only tell where their block lies."""
+        return np.asarray(self.weights > _LITTLE_SAY * self.weights.max())
+
     def some(self, count: int) -> "Pairs":
-        """At most so many of them, spread evenly over `ordered`."""
-        least = min(count, len(self))
-        return self.ordered().take(np.linspace(0, len(self) - 1, least).round().astype(np.int64))
+        """At most so many of those that have a say, spread evenly over `ordered`."""
+        found = self.take(self.telling).ordered()
+        places = np.linspace(0, len(found) - 1, min(count, len(found)))
+        return found.take(places.round().astype(np.int64))
 
 
 def _check(left: Vectors, right: Vectors) -> None:
