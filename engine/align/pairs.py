@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import unit_rows
+from engine.arrays import blocks, unit_rows
 from engine.errors import UsageError
 from engine.types import Vectors
 
@@ -104,18 +104,19 @@ class Pairs:
     @property
     def means(self) -> tuple[Vectors, Vectors]:
         """Where both sides lie, (dl,) and (dr,): the means of the pairs, else of the anchors."""
-        mine = self.blocks == self.blocks.min()
-        share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
-        return _single(share @ self.left[mine]), _single(share @ self.right[mine])
+        mine = np.flatnonzero(self.blocks == self.blocks.min())
+        weights = self.weights[mine].astype(np.float64)
+        left, right = (mean_of(side, mine, weights) for side in (self.left, self.right))
+        return _single(left), _single(right)
 
     def apart(self) -> tuple[Wide, Wide]:
         """Both sides from the means of their blocks, (n, dl) and (n, dr)."""
         x, y = self.left.astype(np.float64), self.right.astype(np.float64)
         for block in np.unique(self.blocks):
-            mine = self.blocks == block
-            share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
-            x[mine] -= share @ x[mine]
-            y[mine] -= share @ y[mine]
+            mine = np.flatnonzero(self.blocks == block)
+            weights = self.weights[mine].astype(np.float64)
+            x[mine] -= mean_of(self.left, mine, weights)
+            y[mine] -= mean_of(self.right, mine, weights)
         return x, y
 
     def centred(self) -> tuple[Wide, Wide]:
@@ -156,6 +157,14 @@ class Pairs:
         found = self.take(self.telling).ordered()
         places = np.linspace(0, len(found) - 1, min(count, len(found)))
         return found.take(places.round().astype(np.int64))
+
+
+def mean_of(side: Vectors, mine: Numbers, weights: Wide) -> Wide:
+    """Weighted mean (d,) of some rows of a side, without a float64 copy of all of them."""
+    total = np.zeros(side.shape[1])
+    for part in blocks(len(mine)):
+        total += weights[part] @ side[mine[part]]
+    return np.asarray(total / weights.sum())
 
 
 def _check(left: Vectors, right: Vectors) -> None:
