@@ -2,6 +2,7 @@
 
 from tests.bench import (
     absent,
+    align,
     bridge,
     cold,
     mixed,
@@ -27,5 +28,6 @@ if __name__ == "__main__":
         sounds,
         video,
         bridge,
+        align,
     ):
         one.main()
