@@ -1,6 +1,6 @@
 """The report on a bridge as a table for a person: the verdict first, then what it rests on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli.render import console
@@ -9,20 +9,70 @@ from engine.align.report import chosen_in_words
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from engine.teach import Lesson, Listed
+
 _SHOWN = ("R@1", "R@5", "R@10", "MRR", "median rank")
 _MEDIAN = "median rank"
 _STYLES = {"helps": "bold green", "no difference shown": "bold", "harms": "bold red"}
+_LEFT_OUT = 10
+"""So many pairs that were left out are told one by one; the JSON has all."""
+
 _METHODS = 4
 """So many methods are compared in a line; the JSON has all."""
 
 
-def print_report(report: Mapping[str, Any], *, name: str) -> None:
-    """Print it.
+def print_lesson(lesson: "Lesson", name: str, *, in_use: bool) -> None:
+    """Print what was measured, which pairs were left out, and what to do next.
 
     Args:
-        report: as of `engine.align.report.Report.told`, with `named` or without.
+        lesson: what came of teaching.
         name: of the bridge, as it is used.
+        in_use: whether searches go over it.
     """
+    report = lesson.report
+    left_out = report.get("left_out", [])
+    for line in left_out[:_LEFT_OUT]:
+        console(stderr=True).print(line, style="yellow", markup=False)
+    if len(left_out) > _LEFT_OUT:
+        console(stderr=True).print(f"and {len(left_out) - _LEFT_OUT:,} more", style="yellow")
+    print_report(report)
+    if in_use:
+        console().print(f"Searches go over it. To undo: seehear align drop {name}", markup=False)
+    else:
+        console().print(_next(report, name), markup=False)
+
+
+def print_bridges(found: Sequence["Listed"]) -> None:
+    """A line for each bridge: what it joins, what was shown, and whether it is in use."""
+    if not found:
+        console(stderr=True).print("No bridges yet. Make one with: seehear align fit")
+    for one in found:
+        told = bridge_json(one)
+        ends = " <-> ".join(f"{end['modality']} ({end['space']})" for end in told["ends"])
+        mark = "in use" if one.in_use else "not used"
+        line = f"{told['name']}  {ends}  {told['method']}  {told['verdict']}  {mark}"
+        console().print(line, markup=False)
+
+
+def bridge_json(one: "Listed") -> dict[str, Any]:
+    """The same as JSON."""
+    report = one.taught.bridge.report
+    return {
+        "name": one.taught.name,
+        "ends": [
+            {"modality": end.modality.value, "space": end.space.name} for end in one.taught.ends
+        ],
+        "method": one.taught.bridge.method,
+        "share": one.taught.share,
+        "verdict": report.get("verdict", ""),
+        "pairs": report.get("pairs", 0),
+        "digest": one.taught.digest,
+        "in_use": one.in_use,
+    }
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """Print what was measured: `engine.align.report.Report.told`, with `named` or without."""
     out = console()
     out.print(report["sentence"], style=_STYLES[report["verdict"]], markup=False)
     out.print()
@@ -30,7 +80,6 @@ def print_report(report: Mapping[str, Any], *, name: str) -> None:
     out.print()
     for line in _footnotes(report):
         out.print(line, style="dim", markup=False)
-    out.print(_next(report, name), markup=False)
 
 
 def _table(report: Mapping[str, Any]) -> "Table":

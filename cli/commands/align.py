@@ -1,7 +1,8 @@
 """`seehear align`: teach the library which things belong together, and use what it learnt."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -50,7 +51,7 @@ def fit(
     library: LibraryOption = None,
 ) -> None:
     """Learn a bridge from pairs of things that belong together, and say whether it helps."""
-    from cli.bridges import print_report
+    from cli.bridges import print_lesson
     from cli.commands.show import kinds
     from cli.progress import Bar
     from engine import teach
@@ -70,7 +71,7 @@ def fit(
     if json:
         print_json({**lesson.report, "kept": lesson.taught is not None, "in_use": used})
     else:
-        print_report(lesson, called, in_use=used)
+        print_lesson(lesson, called, in_use=used)
 
 
 @app.command("methods")
@@ -107,7 +108,7 @@ def show(
     library: LibraryOption = None,
 ) -> None:
     """Show again what was measured when a bridge was fitted."""
-    from cli.bridges import print_report
+    from cli.bridges import print_lesson
     from engine import teach
 
     with open_library(read_settings(library)) as opened:
@@ -117,7 +118,7 @@ def show(
     if json:
         print_json(dict(lesson.report))
     else:
-        print_report(lesson, name, in_use=in_use)
+        print_lesson(lesson, name, in_use=in_use)
 
 
 @app.command("use")
@@ -185,8 +186,15 @@ def _check_source(pairs: Path | None, *, captions: bool) -> None:
         )
 
 
-def _draw(report: object, file: Path) -> None:
-    from cli.drawing import draw_to
+def _draw(report: Mapping[str, Any], file: Path) -> None:
+    from cli.drawing import draw
+    from engine.errors import UsageError
 
-    draw_to(report, file)
+    kind = file.suffix.lower().removeprefix(".")
+    if kind not in {"png", "svg"}:
+        raise UsageError(f"{file} is no picture by its name.", hint="End it in .png or .svg")
+    try:
+        file.expanduser().write_bytes(draw(report, "svg" if kind == "svg" else "png"))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
     console(stderr=True).print(f"Drawn: {shown(file)}", markup=False)
