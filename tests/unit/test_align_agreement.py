@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh, orthogonal_procrustes
 from sklearn.cross_decomposition import CCA as Peer  # noqa: N811  (ours has that name too)
+from sklearn.decomposition import PCA
 from sklearn.linear_model import ElasticNet
 from sklearn.linear_model import Ridge as PeerRidge
 from sklearn.metrics.pairwise import laplacian_kernel, rbf_kernel
@@ -13,11 +14,13 @@ from engine.align.aligner import aligner
 from engine.align.bilinear import Bilinear
 from engine.align.fourier import Gauss, Laplace
 from engine.align.gcca import fit_many
+from engine.align.joint import _factorised, _stacked
 from engine.align.lasso import Lasso
 from engine.align.maps import Linear
 from engine.align.moments import inverse_root, leading, moments, summed, whitening
 from engine.align.nystroem import Side
 from engine.align.pairs import Pairs, Wide
+from engine.align.whitened import Whitened
 from planted import turned
 
 SEEDS = pytest.mark.parametrize("seed", [0, 1, 2])
@@ -114,6 +117,30 @@ def test_maxvar_is_that_of_the_textbook(seed: int) -> None:
     summed_up = sum(rows @ matrix(one) for rows, one in zip(centred, maps, strict=True))
     for one, other in zip(np.asarray(summed_up).T, shared.T, strict=True):
         assert abs(np.corrcoef(one, other)[0, 1]) == pytest.approx(1, abs=1e-6)
+
+
+@SEEDS
+def test_whitened_least_squares_is_that_of_scikit_learn(seed: int) -> None:
+    pairs, x, y = sides(seed)
+    first, second = (PCA(5, whiten=True).fit(side) for side in (x, y))
+    across = PeerRidge(alpha=0.0, fit_intercept=False).fit(first.transform(x), second.transform(y))
+
+    bridge = Whitened(rank=5).fit(pairs)
+
+    found = x @ matrix(bridge.left) @ (y @ matrix(bridge.right)).T
+    assert close(found, across.predict(first.transform(x)) @ second.transform(y).T * 300 / 299)
+
+
+@SEEDS
+def test_the_joint_factorisation_is_the_probabilistic_one_of_scikit_learn(seed: int) -> None:
+    pairs, x, y = sides(seed)
+    rows = np.concatenate([side / np.sqrt((side**2).sum()) for side in (x, y)], axis=1)
+    peer = PCA(4).fit(rows)
+
+    loadings, noise = _factorised(_stacked(moments(pairs)), 4)
+
+    # Its covariance is over n - 1, ours is of all rows together.
+    assert close(loadings @ loadings.T + noise * np.eye(21), peer.get_covariance() * 299)
 
 
 @SEEDS
