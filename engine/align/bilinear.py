@@ -18,6 +18,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Linear
 from engine.align.moments import moments, single
 from engine.align.pairs import Pairs, Wide
+from engine.align.span import in_span
 
 STEPS = 50
 
@@ -41,6 +42,7 @@ class Bilinear:
         del pairs
         return tuple(replace(self, penalty=one) for one in (0.1, 0.03, 0.01))
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Alternate from the directions of largest covariance."""
         known = moments(pairs)

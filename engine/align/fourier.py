@@ -61,7 +61,7 @@ class Fourier:
         x, y = pairs.apart()
         waves_x, waves_y = self._waves(x, drawn), self._waves(y, drawn)
         shown = pairs.shown(_features(x, *waves_x), _features(y, *waves_y))
-        found = cca.solve(moments(shown), self.ridge, self.rank, self.power)
+        found = cca.directions(shown, self.ridge, self.rank, self.power)
         (left, right), (own_x, own_y) = pairs.means, shown.means
         return Bridge(
             Waves(left, *waves_x, single(found.x), single(own_x @ found.x)),

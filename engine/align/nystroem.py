@@ -54,7 +54,7 @@ class Nystroem:
         marks = pairs.shown(single(x), single(y)).some(self.landmarks)
         left, right = Side.of(x, marks.left, self.width), Side.of(y, marks.right, self.width)
         shown = pairs.shown(left.features(x), right.features(y))
-        found = cca.solve(moments(shown), self.ridge, self.rank, self.power)
+        found = cca.directions(shown, self.ridge, self.rank, self.power)
         (mean_x, mean_y), (own_x, own_y) = pairs.means, shown.means
         return Bridge(
             left.onto(mean_x, own_x, found.x),
