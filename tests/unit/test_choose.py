@@ -165,6 +165,15 @@ def test_with_anchors_every_weight_is_tried_and_the_pairs_alone() -> None:
     assert sum(one.method is None for one in report.candidates) == 1
 
 
+def test_anchors_do_not_make_a_method_worth_trying_that_wants_many_pairs() -> None:
+    anchors = Pairs.of(*linear(300, seed=20))
+
+    report = choose(Pairs.of(*linear(30)), anchors, methods=["ridge", "nystroem"]).report
+
+    assert report.glanced["ridge"] > 0.5
+    assert report.glanced["nystroem"] == 0
+
+
 def test_a_weight_of_nothing_sees_the_anchors_from_where_the_pairs_lie() -> None:
     pairs, anchors = Pairs.of(*linear(30)), Pairs.of(*linear(300, seed=20))
     shifted = Pairs.of(pairs.left + 3, pairs.right - 3)
@@ -326,11 +335,13 @@ def test_a_way_that_is_worse_than_before_is_called_harmful(
 
 
 def test_examples_are_held_out_pairs_with_their_neighbours() -> None:
-    report = choose(Pairs.of(*linear(60)), base=known(60, 0.8)).report
+    report = choose(Pairs.of(*linear(60)), base=known(60, 6.0)).report
 
     assert len(report.examples) == 6
+    assert any(one.rank_before != one.rank_after for one in report.examples)
     for one in report.examples:
         assert len(one.before) == len(one.after) == 3
+        assert (one.rank_before == 1) == (one.before[0] == one.pair)
         assert (one.rank_after == 1) == (one.after[0] == one.pair)
 
 
