@@ -9,7 +9,7 @@ from engine.align.report import chosen_in_words
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from engine.teach import Lesson, Listed
+    from engine.teach import Listed
 
 _SHOWN = ("R@1", "R@5", "R@10", "MRR", "median rank")
 _MEDIAN = "median rank"
@@ -19,27 +19,6 @@ _LEFT_OUT = 10
 
 _METHODS = 4
 """So many methods are compared in a line; the JSON has all."""
-
-
-def print_lesson(lesson: "Lesson", name: str, *, in_use: bool) -> None:
-    """Print what was measured, which pairs were left out, and what to do next.
-
-    Args:
-        lesson: what came of teaching.
-        name: of the bridge, as it is used.
-        in_use: whether searches go over it.
-    """
-    report = lesson.report
-    left_out = report.get("left_out", [])
-    for line in left_out[:_LEFT_OUT]:
-        console(stderr=True).print(line, style="yellow", markup=False)
-    if len(left_out) > _LEFT_OUT:
-        console(stderr=True).print(f"and {len(left_out) - _LEFT_OUT:,} more", style="yellow")
-    print_report(report)
-    if in_use:
-        console().print(f"Searches go over it. To undo: seehear align drop {name}", markup=False)
-    else:
-        console().print(_next(report, name), markup=False)
 
 
 def print_bridges(found: Sequence["Listed"]) -> None:
@@ -71,15 +50,32 @@ def bridge_json(one: "Listed") -> dict[str, Any]:
     }
 
 
-def print_report(report: Mapping[str, Any]) -> None:
-    """Print what was measured: `engine.align.report.Report.told`, with `named` or without."""
+def print_report(report: Mapping[str, Any], *, name: str, in_use: bool = False) -> None:
+    """Print what was measured, which pairs were left out, and what to do next.
+
+    Args:
+        report: as of `engine.align.report.Report.told`, with `named` or without.
+        name: of the bridge, as it is used.
+        in_use: whether searches go over it.
+    """
     out = console()
+    _print_left_out(report.get("left_out", []))
     out.print(report["sentence"], style=_STYLES[report["verdict"]], markup=False)
     out.print()
     out.print(_table(report))
     out.print()
     for line in _footnotes(report):
         out.print(line, style="dim", markup=False)
+    undo = f"Searches go over it. To undo: seehear align drop {name}"
+    out.print(undo if in_use else _next(report, name), markup=False)
+
+
+def _print_left_out(sentences: Sequence[str]) -> None:
+    out = console(stderr=True)
+    for line in sentences[:_LEFT_OUT]:
+        out.print(line, style="yellow", markup=False)
+    if len(sentences) > _LEFT_OUT:
+        out.print(f"and {len(sentences) - _LEFT_OUT:,} more", style="yellow", markup=False)
 
 
 def _table(report: Mapping[str, Any]) -> "Table":

@@ -51,7 +51,7 @@ def fit(
     library: LibraryOption = None,
 ) -> None:
     """Learn a bridge from pairs of things that belong together, and say whether it helps."""
-    from cli.bridges import print_lesson
+    from cli.bridges import print_report
     from cli.commands.show import kinds
     from cli.progress import Bar
     from engine import teach
@@ -71,7 +71,7 @@ def fit(
     if json:
         print_json({**lesson.report, "kept": lesson.taught is not None, "in_use": used})
     else:
-        print_lesson(lesson, called, in_use=used)
+        print_report(lesson.report, name=called, in_use=used)
 
 
 @app.command("methods")
@@ -108,7 +108,7 @@ def show(
     library: LibraryOption = None,
 ) -> None:
     """Show again what was measured when a bridge was fitted."""
-    from cli.bridges import print_lesson
+    from cli.bridges import print_report
     from engine import teach
 
     with open_library(read_settings(library)) as opened:
@@ -118,7 +118,7 @@ def show(
     if json:
         print_json(dict(lesson.report))
     else:
-        print_lesson(lesson, name, in_use=in_use)
+        print_report(lesson.report, name=name, in_use=in_use)
 
 
 @app.command("use")

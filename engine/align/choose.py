@@ -73,7 +73,7 @@ class Choice:
         fitted: the best bridge.
         suffices: the way there was is as good, within a standard error.
         groups: of the pairs that were tried on, (n,).
-        glanced: what each method promised at first sight.
+        glanced: what each method promised at first sight, where there were many.
     """
 
     fitted: Candidate
@@ -148,8 +148,9 @@ class _Chooser:
         return self._choice(ground, len(held), total), outcomes
 
     def held_out(self, ground: Ground) -> tuple[Choice, list[Outcome]]:
-        """One fold is held out, from the choice that is kept."""
-        out = folds(ground.pairs.groups, OUTER, self.seed)[0]
+        """The fold that is nearest to a fifth is held out, from the choice that is kept."""
+        held = folds(ground.pairs.groups, OUTER, self.seed)
+        out = min(held, key=lambda rows: abs(len(rows) * OUTER - len(ground.pairs)))
         choice, outcome = self._judged(ground, out, 0, 1)
         return choice, [outcome]
 
@@ -164,17 +165,18 @@ class _Chooser:
     def _choice(self, ground: Ground, at: int, total: int) -> Choice:
         """Try the methods; it is choice number `at` of `total`."""
         trials = Trials(ground, self.seed)
-        steps = len(self.methods) + FINALISTS
+        looked_at = self.methods if len(self.methods) > FINALISTS else ()
+        steps = len(looked_at) + min(len(self.methods), FINALISTS)
         done = count(at * steps + 1)
         glanced = {}
-        for method in self.methods:
+        for method in looked_at:
             glanced[method] = trials.glance(method)
             self.saw(next(done), total * steps)
+        best_first = sorted(self.methods, key=lambda one: -glanced.get(one, 0.0))
         bridges: list[Tried] = []
-        for method in sorted(self.methods, key=lambda one: -glanced[one])[:FINALISTS]:
+        for method in best_first[:FINALISTS]:
             bridges += trials.of(method)
             self.saw(next(done), total * steps)
-        self.saw((at + 1) * steps, total * steps)
         if not bridges:
             raise PairsError(
                 f"{len(ground.pairs)} pairs are too few for {', '.join(_called(self.methods))}.",
@@ -186,7 +188,7 @@ class _Chooser:
             suffices=simplest(tried, ground.pairs.groups).candidate is None,
             tried=tried,
             groups=ground.pairs.groups,
-            glanced=dict(zip(_called(self.methods), glanced.values(), strict=True)),
+            glanced={one.name: found for one, found in glanced.items()},
         )
 
 

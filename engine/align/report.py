@@ -88,7 +88,8 @@ class Report:
         folds: how often pairs were held out.
         tried_on: how many pairs candidates were compared on at most.
         difference: in MRR, mean of both directions, after less before.
-        glanced: MRR of each method on one fold at middling settings; the best were tried in full.
+        glanced: MRR of each method on one fold at middling settings, by which those that were tried
+            in full were taken; empty where all were.
         candidates: best first.
         chosen: method, settings, weight of a pair beside an anchor, and share of the score.
         correlations: canonical ones, largest first, where the method has them.
