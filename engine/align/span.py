@@ -15,10 +15,14 @@ import numpy as np
 
 from engine.align.bridge import Bridge
 from engine.align.maps import Centred, Linear, Map
+from engine.align.moments import signs
 from engine.align.pairs import Pairs, Wide
 from engine.types import Vectors
 
 Method = TypeVar("Method")
+
+_NEGLIGIBLE = 1e-7
+"""Rows are float32: an axis along which they reach less of the longest is rounding."""
 
 
 def in_span(fit: Callable[[Method, Pairs], Bridge]) -> Callable[[Method, Pairs], Bridge]:
@@ -42,9 +46,9 @@ def axes_of(rows: Vectors | Wide) -> Wide | None:
     """Orthonormal axes (d, r) that span all rows (n, d); None where they would spare nothing."""
     if len(rows) >= rows.shape[1]:
         return None
-    # Each axis is signed alike wherever it is computed: solvers look at the largest entries.
-    axes, triangle = np.linalg.qr(np.asarray(rows, dtype=np.float64).T)
-    return np.asarray(axes * np.where(np.diag(triangle) < 0, -1.0, 1.0))
+    _, sizes, axes = np.linalg.svd(np.asarray(rows, dtype=np.float64), full_matrices=False)
+    axes = axes[sizes > _NEGLIGIBLE * max(sizes[0], np.finfo(np.float64).tiny)].T
+    return np.asarray(axes * signs(axes))
 
 
 def _taken_back(bridge: Bridge, left: Wide | None, right: Wide | None) -> Bridge:
