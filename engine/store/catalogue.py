@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, Select, select
 
 from engine.arrays import unit_rows
 from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
-from engine.query import Filter
-from engine.store import checks, filters, links, schema, words
+from engine.query import Field, Filter
+from engine.store import checks, filters, labels, links, schema, words
 from engine.store.checks import Status
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
@@ -22,6 +22,7 @@ from engine.store.records import (
     Content,
     FileRecord,
     Found,
+    Guess,
     SnapshotRecord,
     Stamp,
     State,
@@ -32,6 +33,7 @@ from engine.store.windows import Windows, contents_in, windows_of
 from engine.types import Embeddings, Ids, Modality, Space
 
 _OLDER = "An older seehear wrote this library: it has no words and no facts of files to search by"
+_UNLABELLED = "An older seehear wrote this library: it has no labels to search by"
 _UPGRADE = "bring it up to date with: seehear rebuild"
 
 
@@ -266,12 +268,15 @@ class CatalogueReader:
         for a value that its field cannot take.
         """
         with self._reading() as connection:
-            if _is_derived(connection):
-                return filters.admitted(connection, filters_)
-            if not filters_:
+            version = _version(connection)
+            if not filters_ and version < schema.DERIVED_SINCE:
                 query = "SELECT id FROM file WHERE state = 'indexed' ORDER BY id"
                 return filters.ids_of(connection, query, ())
-        raise EngineError(f"{_OLDER}.", hint=f"To use conditions, {_UPGRADE}")
+            by_label = any(one.field is Field.LABEL for one in filters_)
+            if version >= (schema.LABELS_SINCE if by_label else schema.DERIVED_SINCE):
+                return filters.admitted(connection, filters_)
+        lack = _OLDER if version < schema.DERIVED_SINCE else _UNLABELLED
+        raise EngineError(f"{lack}.", hint=f"To use conditions, {_UPGRADE}")
 
     def vectors_of_files(self, file_ids: Ids, space: Space, modality: Modality) -> Ids:
         """Ids of the vectors of these files' contents in a space, sorted."""
@@ -317,6 +322,16 @@ class CatalogueReader:
         with self._reading() as connection:
             return newest(connection, file_ids, limit)
 
+    def label_counts(self) -> dict[str, int]:
+        """Of how many contents each classifier said something, by its name."""
+        with self._reading() as connection:
+            return labels.counts(connection) if _is_labelled(connection) else {}
+
+    def labels_of(self, content_id: int) -> list[tuple[str, Guess]]:
+        """What classifiers said of a content, by their names, the most probable label first."""
+        with self._reading() as connection:
+            return labels.of_content(connection, content_id) if _is_labelled(connection) else []
+
     def contents_in(self, space: Space, modality: Modality) -> int:
         """How many contents have vectors of a modality in a space."""
         with self._reading() as connection:
@@ -349,12 +364,20 @@ class CatalogueReader:
     def inconsistencies(self) -> list[str]:
         """Sentences about rows that do not fit together; empty when all is well."""
         with self._reading() as connection:
-            return checks.inconsistencies(connection, derived=_is_derived(connection))
+            found = checks.inconsistencies(connection, derived=_is_derived(connection))
+            return found + (checks.lost_labels(connection) if _is_labelled(connection) else [])
 
 
 def _is_derived(connection: Connection) -> bool:
-    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    return version >= schema.DERIVED_SINCE
+    return _version(connection) >= schema.DERIVED_SINCE
+
+
+def _is_labelled(connection: Connection) -> bool:
+    return _version(connection) >= schema.LABELS_SINCE
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 def _file_record(root: Path, row: Any) -> FileRecord:  # noqa: ANN401  (a row of a typed query)
