@@ -1,5 +1,6 @@
 """Reading the catalogue: rows become values."""
 
+import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from engine.arrays import unit_rows
 from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
 from engine.query import Field, Filter
-from engine.store import checks, filters, labels, links, schema, words
+from engine.store import checks, filters, labels, links, schema, views, words
 from engine.store.checks import Status
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
@@ -27,6 +28,7 @@ from engine.store.records import (
     Stamp,
     State,
     WordHit,
+    WordKind,
 )
 from engine.store.resolve import resolve
 from engine.store.windows import Windows, contents_in, windows_of
@@ -227,6 +229,42 @@ class CatalogueReader:
         half = np.frombuffer(b"".join(row.half for row in rows), dtype="<f2")
         vectors = half.reshape(len(rows), space.dim).astype(np.float32)
         return Embeddings(space, ids, unit_rows(vectors))
+
+    def vectors_with(self, vector_ids: Ids, space: Space) -> Embeddings:
+        """The vectors of these ids in a space, by vector id; ids that are gone are left out."""
+        vector = schema.vector.c
+        query = (
+            select(vector.id, vector.half, vector.crc32)
+            .join(schema.space)
+            .where(
+                vector.id.in_(
+                    select(
+                        func.json_each(json.dumps(vector_ids.tolist()))
+                        .table_valued("value")
+                        .c.value
+                    )
+                ),
+                schema.space.c.name == space.name,
+                schema.space.c.fingerprint == space.fingerprint,
+            )
+            .order_by(vector.id)
+        )
+        return self._embeddings(space, query)
+
+    def beside(self, contents: Sequence[int]) -> list[tuple[int, int]]:
+        """Each of these media with the captions and subtitles that describe it, as contents."""
+        with self._reading() as connection:
+            return views.beside(connection, contents) if _is_derived(connection) else []
+
+    def standing_alone(self) -> set[int]:
+        """Contents with a file that describes no medium."""
+        with self._reading() as connection:
+            return views.standing_alone(connection)
+
+    def words_found(self, contents: Sequence[int], kind: WordKind) -> dict[int, str]:
+        """The words seen or heard in each of these contents; those without are left out."""
+        with self._reading() as connection:
+            return views.words_found(connection, contents, kind) if _is_derived(connection) else {}
 
     def tombstones_since(self, seq: int) -> Ids:
         """Ids of the vectors removed after `seq`, sorted."""
