@@ -1,6 +1,6 @@
 """Classifiers of a library on disk: a folder each, replaced as a whole, never half-written.
 
-`LIBRARY/classifiers/NAME/classifier.json` names the file that holds the numbers, with its SHA-256:
+`LIBRARY/classifiers/NAME/classifier.json` names the folder that holds the numbers, with its SHA-256:
 who reads it sees the old classifier or the new one, whenever the writer was interrupted.
 """
 
@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from engine.errors import EngineError, UsageError
@@ -36,8 +37,8 @@ class Card:
         labels: what it chooses from.
         reads: the space of each channel that it reads, by the channel's name.
         report: how it did on things it had not seen, as JSON values.
-        model: the file that holds its numbers; empty before it is kept.
-        sha256: of that file.
+        model: the folder that holds its numbers; empty before it is kept.
+        sha256: of the files in that.
     """
 
     name: str
@@ -63,41 +64,54 @@ def keep(library: Path, card: Card, save: Callable[[Path], object]) -> Card:
 
     Args:
         library: its folder.
-        card: all but the file of its numbers.
-        save: writes that file to the path it is given.
+        card: all but the folder of its numbers.
+        save: makes that folder at the path it is given.
 
     Raises:
         DiskFullError, EngineError: the folder cannot be written; an older one is as it was.
     """
     folder = library / FOLDER / checked_name(card.name)
+    unfinished = folder / "unfinished"
     with written(library):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = folder / "model.tmp"
+        shutil.rmtree(unfinished, ignore_errors=True)
         save(unfinished)
-        digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
-        made = replace(card, model=f"model-{digest[:12]}.safetensors", sha256=digest)
         _sync(unfinished)
+        made = replace(card, model=f"model-{token_hex(6)}", sha256=_digest(unfinished))
         unfinished.rename(folder / made.model)
         _write_card(folder / CARD, made)
-        for left in folder.glob("model*"):
-            if left.name != made.model:
-                left.unlink()
+        for left in folder.iterdir():
+            if left.name not in {CARD, made.model}:
+                shutil.rmtree(left)
         sync_folder(folder.parent)
     return made
+
+
+def _sync(folder: Path) -> None:
+    """Put the files in a folder on disk."""
+    for file in folder.iterdir():
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+    sync_folder(folder)
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 of the files in a folder, by name."""
+    found = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        data = file.read_bytes()
+        found.update(f"{file.name} {len(data)}\n".encode() + data)
+    return found.hexdigest()
 
 
 def _write_card(path: Path, card: Card) -> None:
     unfinished = path.with_suffix(".tmp")
     text = json.dumps({"format": _FORMAT, **asdict(card)}, ensure_ascii=False, indent=1)
     unfinished.write_text(text + "\n", encoding="utf-8")
-    _sync(unfinished)
+    with unfinished.open("rb") as opened:
+        os.fsync(opened.fileno())
     unfinished.rename(path)
     sync_folder(path.parent)
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
 
 
 def names(library: Path) -> tuple[str, ...]:
@@ -124,10 +138,10 @@ def card_of(library: Path, name: str) -> Card:
 
 
 def model_of(library: Path, card: Card) -> Path:
-    """The file of a classifier's numbers; EngineError when it is not as it was written."""
+    """The folder of a classifier's numbers; EngineError when it is not as it was written."""
     path = library / FOLDER / card.name / card.model
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = _digest(path)
     except OSError as error:
         raise _damaged(card.name, error.strerror or "unreadable") from error
     if digest != card.sha256:

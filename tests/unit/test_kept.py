@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,16 @@ MOOD = Card("mood", ("angry", "calm"), {"image": hashed_image().space}, {"uar": 
 
 
 def writes(data: bytes = b"numbers") -> Callable[[Path], object]:
-    return lambda path: path.write_bytes(data)
+    def save(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "numbers").write_bytes(data)
+        (folder / "facts").write_text("{}")
+
+    return save
+
+
+def numbers(library: Path, card: Card) -> bytes:
+    return (kept.model_of(library, card) / "numbers").read_bytes()
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
@@ -27,7 +37,7 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     assert kept.names(tmp_path) == ("mood",)
     assert kept.card_of(tmp_path, "mood") == made
     assert made == replace(MOOD, model=made.model, sha256=made.sha256)
-    assert kept.model_of(tmp_path, made).read_bytes() == b"numbers"
+    assert numbers(tmp_path, made) == b"numbers"
 
 
 def test_a_newer_one_takes_its_place_and_nothing_is_left_over(tmp_path: Path) -> None:
@@ -54,16 +64,16 @@ def test_a_disk_that_fills_up_leaves_the_older_one(
             patched.setattr(Path, "write_text", full)
         with pytest.raises(DiskFullError):
             kept.keep(tmp_path, MOOD, full if step == "save" else writes(b"others"))
-    assert kept.model_of(tmp_path, kept.card_of(tmp_path, "mood")).read_bytes() == b"numbers"
+    assert numbers(tmp_path, kept.card_of(tmp_path, "mood")) == b"numbers"
     assert kept.card_of(tmp_path, "mood") == made
 
 
 def test_damage_is_told_and_can_be_dropped(tmp_path: Path) -> None:
     made = kept.keep(tmp_path, MOOD, writes())
-    flipped(tmp_path / FOLDER / "mood" / made.model)
+    flipped(tmp_path / FOLDER / "mood" / made.model / "numbers")
     with pytest.raises(EngineError, match=r"'mood' is damaged: its digest differs\. Fit it again"):
         kept.model_of(tmp_path, made)
-    (tmp_path / FOLDER / "mood" / made.model).unlink()
+    shutil.rmtree(tmp_path / FOLDER / "mood" / made.model)
     with pytest.raises(EngineError, match="damaged: No such file"):
         kept.model_of(tmp_path, made)
     for text in ("{", "[]", "{}", '{"format": 2}', json.dumps({"format": 1, "reads": {}})):
