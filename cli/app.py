@@ -32,7 +32,7 @@ _COMMANDS = (
     ("doctor", ()),
 )
 
-_GROUPS = ("profile", "models")
+_GROUPS = ("profile", "models", "classify")
 
 _TAKE_WORDS = ("search", "similar")
 

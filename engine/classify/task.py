@@ -88,8 +88,8 @@ def task(
         raise UsageError(f"{count} rows need as many labels and groups.")
     if balance not in BALANCE:
         raise UsageError(f"'{balance}' is no balance.", hint=f"Choose of: {', '.join(BALANCE)}.")
-    kept, notes = _worth_it(views)
     known, classes = _classes(labels)
+    kept, notes = _worth_it(views, classes)
     number = np.arange(count) if groups is None else _numbered(groups)
     notes += _lonely(known, classes, number)
     fold = folds(classes, number, seed)
@@ -151,11 +151,11 @@ def _examples(count: int) -> str:
     return "one example" if count == 1 else f"{count} examples in one group"
 
 
-def _worth_it(views: Views) -> tuple[dict[str, Vectors], tuple[str, ...]]:
+def _worth_it(views: Views, classes: Numbers) -> tuple[dict[str, Vectors], tuple[str, ...]]:
     kept: dict[str, Vectors] = {}
     notes: list[str] = []
     for name in sorted(views):
-        why = _nothing_in(views[name])
+        why = _nothing_in(views[name], classes)
         if why:
             notes.append(f"'{name}' is left out: {why}.")
         else:
@@ -165,8 +165,10 @@ def _worth_it(views: Views) -> tuple[dict[str, Vectors], tuple[str, ...]]:
     return kept, tuple(notes)
 
 
-def _nothing_in(rows: Vectors) -> str:
-    there = rows[~np.isnan(rows[:, 0])]
-    if not len(there):
+def _nothing_in(rows: Vectors, classes: Numbers) -> str:
+    there = ~np.isnan(rows[:, 0])
+    if not there.any():
         return "it is missing from every row"
-    return "" if np.ptp(there, axis=0).any() else "all its rows are equal"
+    if len(np.unique(classes[there])) < TWO:
+        return "rows of one class alone have it"
+    return "" if np.ptp(rows[there], axis=0).any() else "all its rows are equal"

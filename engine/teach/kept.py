@@ -1,7 +1,7 @@
 """Classifiers of a library on disk: a folder each, replaced as a whole, never half-written.
 
-`LIBRARY/classifiers/NAME/classifier.json` names the folder that holds the numbers, with its SHA-256:
-who reads it sees the old classifier or the new one, whenever the writer was interrupted.
+`LIBRARY/classifiers/NAME/classifier.json` names the folder of the numbers, with its SHA-256: who
+reads it sees the old classifier or the new one, whenever the writer was interrupted.
 """
 
 import hashlib
