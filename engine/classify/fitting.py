@@ -171,23 +171,26 @@ def late(task: Task, apart: Sequence[Alone], *, equal: bool = False) -> Candidat
     likely, there = [one.out for one in apart], task.there
     tried = lattice(len(apart)) if not equal else np.full((1, len(apart)), 1 / len(apart))
     values = np.stack([correct(task, pooled(likely, one, there)) for one in tried])
+    own = np.stack([correct(task, np.nan_to_num(one)) for one in likely])
     out = np.empty_like(likely[0])
     groups = task.groups[task.measured]
     for fold in np.unique(task.fold):
         others = (task.fold != fold)[task.measured]
-        taken = _weights(values[:, others], tried, groups[others])
+        taken = _weights(values[:, others], tried, groups[others], own[:, others])
         held = task.fold == fold
         out[held] = pooled([one[held] for one in likely], taken, there[held])
-    weights = _weights(values, tried, groups)
+    weights = _weights(values, tried, groups, own)
     sharp = sharpness_of(task, out, task.measured)
     head = Late(task.names, tuple(one.model for one in apart), weights, sharp)
     return Candidate("late", head, log_softmax(sharp * out))
 
 
-def _weights(values: Floats, tried: Floats, groups: Numbers) -> Floats:
-    if len(tried) == 1 or not values.size:
-        return np.asarray(tried[len(tried) // 2])
-    return np.asarray(tried[choose(values, tried, groups)])
+def _weights(values: Floats, tried: Floats, groups: Numbers, own: Floats) -> Floats:
+    """Of weights (g, m) those to take, by what they gain (g, k) and each modality alone (m, k)."""
+    if not values.size:
+        return np.asarray(np.full(tried.shape[1], 1 / tried.shape[1]))
+    single = int(own.mean(axis=1).argmax())
+    return np.asarray(tried[choose(values, tried, groups, single)])
 
 
 def concat(task: Task) -> Candidate | None:

@@ -2,8 +2,8 @@
 
     python -m tests.bench.imbalance
 
-First, ranking: a modality that tells little drags an equal mean down. Then classes: 1,000 pictures of
-four classes of unequal size, 20 of them with a sound; weights of classes and modalities on and off.
+First, ranking: a modality that tells little drags an equal mean down. Then classes: 1,000 pictures
+of four classes of unequal size, 20 with a sound; weights of classes and modalities on and off.
 """
 
 from collections.abc import Mapping
