@@ -29,7 +29,7 @@ LOADERS: dict[str, Callable[[Path], list[Clip]]] = {
 }
 READ_ALOUD = {"ravdess", "crema_d"}
 FUSED = ("late", "concat", "gated", "attention")
-SIZES = {True: (8, 4), False: (16, 8)}
+SIZES = {True: (6, 3), False: (16, 8)}
 """Speakers and takes of the made-up corpus, quick and not."""
 
 

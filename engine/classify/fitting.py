@@ -18,7 +18,7 @@ from engine.classify.heads import (
     sharpened,
     side_by_side,
 )
-from engine.classify.linear import Linear, cross_fit, fit_linear, sharpness
+from engine.classify.linear import Linear, cross_fit, fit_linear, sharpness_of
 from engine.classify.task import Task, task
 from engine.errors import UsageError
 from engine.fuse.network import Numbers, log_softmax
@@ -151,7 +151,7 @@ def alone(task: Task, name: str) -> Alone:
             f"'{name}' is there in rows of one class only.", hint="Leave it out, or add rows."
         )
     cost, logits = cross_fit(task, rows, known)
-    sharp = sharpness(logits, task, known & task.measured)
+    sharp = sharpness_of(task, logits, known & task.measured)
     model = fit_linear(
         rows[known], task.classes[known], task.weights[known], cost, len(task.labels)
     )
@@ -171,23 +171,26 @@ def late(task: Task, apart: Sequence[Alone], *, equal: bool = False) -> Candidat
     likely, there = [one.out for one in apart], task.there
     tried = lattice(len(apart)) if not equal else np.full((1, len(apart)), 1 / len(apart))
     values = np.stack([correct(task, pooled(likely, one, there)) for one in tried])
+    own = np.stack([correct(task, np.nan_to_num(one)) for one in likely])
     out = np.empty_like(likely[0])
     groups = task.groups[task.measured]
     for fold in np.unique(task.fold):
         others = (task.fold != fold)[task.measured]
-        taken = _weights(values[:, others], tried, groups[others])
+        taken = _weights(values[:, others], tried, groups[others], own[:, others])
         held = task.fold == fold
         out[held] = pooled([one[held] for one in likely], taken, there[held])
-    weights = _weights(values, tried, groups)
-    sharp = sharpness(out, task, task.measured)
+    weights = _weights(values, tried, groups, own)
+    sharp = sharpness_of(task, out, task.measured)
     head = Late(task.names, tuple(one.model for one in apart), weights, sharp)
     return Candidate("late", head, log_softmax(sharp * out))
 
 
-def _weights(values: Floats, tried: Floats, groups: Numbers) -> Floats:
-    if len(tried) == 1 or not values.size:
-        return np.asarray(tried[len(tried) // 2])
-    return np.asarray(tried[choose(values, tried, groups)])
+def _weights(values: Floats, tried: Floats, groups: Numbers, own: Floats) -> Floats:
+    """Of weights (g, m) those to take, by what they gain (g, k) and each modality alone (m, k)."""
+    if not values.size:
+        return np.asarray(np.full(tried.shape[1], 1 / tried.shape[1]))
+    single = int(own.mean(axis=1).argmax())
+    return np.asarray(tried[choose(values, tried, groups, single)])
 
 
 def concat(task: Task) -> Candidate | None:
@@ -203,7 +206,7 @@ def concat(task: Task) -> Candidate | None:
         head = _subsets(task, cost, ~held)
         if head is not None:
             logits[held] = head(rows_of(task.views, held))[0]
-    sharp = sharpness(logits, task, task.measured)
+    sharp = sharpness_of(task, logits, task.measured)
     whole = _subsets(task, cost, np.ones(len(complete), np.bool_))
     if whole is None:
         return None
@@ -241,7 +244,7 @@ def network(task: Task, kind: str) -> Candidate:
     for fold in np.unique(task.fold):
         held = task.fold == fold
         logits[held] = _net(task, kind, ~held)(rows_of(task.views, held))[0]
-    sharp = sharpness(logits, task, task.measured)
+    sharp = sharpness_of(task, logits, task.measured)
     whole = _net(task, kind, np.ones(len(logits), np.bool_))
     return Candidate(kind, sharpened(whole, sharp), log_softmax(sharp * logits))
 

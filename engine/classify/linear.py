@@ -89,36 +89,39 @@ def cross_fit(task: Task, rows: Vectors, known: Mask) -> tuple[float, Floats]:
             for at, linear in enumerate(path):
                 out[at, test] = linear(rows[test])
     judged = known & task.measured
-    losses = [loss(log_softmax(one[judged]), task, judged) for one in out]
-    best = int(np.argmin(losses))
+    classes, weights = task.classes[judged], task.weights[judged]
+    best = int(np.argmin([losses(log_softmax(x[judged]), classes, weights).sum() for x in out]))
     return COSTS[best], out[best]
 
 
-def loss(likely: Floats, task: Task, at: Mask) -> float:
-    """Weighted cross-entropy in nats of log-probabilities (k, c) of the k rows of a mask (n,)."""
-    own = likely[np.arange(len(likely)), task.classes[at]]
-    return float(-np.average(own, weights=task.weights[at])) if len(own) else 0.0
+def losses(likely: Floats, classes: Numbers, weights: Floats) -> Floats:
+    """Weighted cross-entropy in nats of each row (n,), of log-probabilities (n, c)."""
+    return np.asarray(-weights * likely[np.arange(len(likely)), classes])
 
 
-def sharpness(logits: Floats, task: Task, at: Mask) -> float:
+def sharpness(logits: Floats, classes: Numbers, weights: Floats) -> float:
     """1 / temperature that makes held-out logits (n, c) the best probabilities.
 
     Args:
         logits: held out, (n, c).
-        task: whose classes and weights count.
-        at: rows to look at, (n,).
+        classes: (n,).
+        weights: of the rows, (n,).
     """
     from scipy.optimize import minimize_scalar
 
-    held = logits[at]
-    if not np.ptp(held):
+    if not len(logits) or not np.ptp(logits):
         return 1.0
     found = minimize_scalar(
-        lambda heat: loss(log_softmax(held / np.exp(heat)), task, at),
+        lambda heat: losses(log_softmax(logits / np.exp(heat)), classes, weights).sum(),
         bounds=(COLDEST, HOTTEST),
         method="bounded",
     )
     return float(np.exp(-found.x))
+
+
+def sharpness_of(task: Task, logits: Floats, at: Mask) -> float:
+    """As `sharpness`, of the rows of a task where a mask (n,) holds; logits (n, c) of all rows."""
+    return sharpness(logits[at], task.classes[at], task.weights[at])
 
 
 def _path(

@@ -15,7 +15,7 @@ import numpy as np
 from engine.arrays import unit_rows
 from engine.classify.classifier import Classifier
 from engine.classify.heads import Late
-from engine.classify.linear import Linear
+from engine.classify.linear import Linear, losses, sharpness
 from engine.classify.task import TWO, Numbers, measurable, weigh
 from engine.errors import UsageError
 from engine.fuse.folds import folds
@@ -118,25 +118,42 @@ def drawn(rows: Floats, classes: Numbers, weights: Floats, prior: Floats, penalt
 def _best(
     rows: Floats, classes: Numbers, groups: Numbers, told: Floats, seed: int
 ) -> tuple[Floats | None, str]:
-    """The coefficients with the least held-out loss, None for zero-shot's own; and a sentence."""
+    """The coefficients with the least held-out loss, None for zero-shot's own; and a sentence.
+
+    All logits that are compared, zero-shot's too, are brought to their best temperature before: a
+    gain is in telling classes apart, not in being less sure.
+    """
     weights, fold = weigh(classes, "full"), folds(classes, groups, seed)
-    plain = log_softmax(SHARP * rows @ told.T)[np.arange(len(rows)), classes]
+    before = _losses(SHARP * rows @ told.T, classes, weights)
     tried = list(product(PULLS, PENALTIES))
-    gains = []
-    for pull, penalty in tried:
-        own = np.empty(len(rows))
-        for one in np.unique(fold):
-            kept, held = fold != one, fold == one
-            found = drawn(rows[kept], classes[kept], weights[kept], pull * told.T, penalty)
-            own[held] = log_softmax(rows[held] @ found)[np.arange(held.sum()), classes[held]]
-        gains.append(weights * (own - plain))
+    outs = [
+        _held_out(rows, classes, weights, fold, (pull * told.T, penalty)) for pull, penalty in tried
+    ]
+    gains = [before - _losses(out, classes, weights) for out in outs]
     best = int(np.argmax([gain.mean() for gain in gains]))
     if gains[best].mean() <= standard_error(gains[best], groups):
         return None, f"{len(rows)} examples show no gain over label names alone, so these stay."
     pull, penalty = tried[best]
     beside = "with label names as a prior" if pull else "without label names"
     coef = drawn(rows, classes, weights, pull * told.T, penalty)
-    return coef, f"Learnt from {len(rows)} examples {beside}."
+    sharp = sharpness(outs[best], classes, weights)
+    return sharp * coef, f"Learnt from {len(rows)} examples {beside}."
+
+
+def _losses(logits: Floats, classes: Numbers, weights: Floats) -> Floats:
+    sharp = sharpness(logits, classes, weights)
+    return losses(log_softmax(sharp * logits), classes, weights)
+
+
+def _held_out(
+    rows: Floats, classes: Numbers, weights: Floats, fold: Numbers, how: tuple[Floats, float]
+) -> Floats:
+    """Logits (n, c) of each row by coefficients that were fitted without its fold."""
+    out = np.empty((len(rows), how[0].shape[1]))
+    for one in np.unique(fold):
+        kept, held = fold != one, fold == one
+        out[held] = rows[held] @ drawn(rows[kept], classes[kept], weights[kept], *how)
+    return out
 
 
 def _labels(label_rows: Mapping[str, Vectors]) -> tuple[tuple[str, ...], Floats]:

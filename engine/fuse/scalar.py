@@ -99,7 +99,10 @@ def fit(answers: Answers, seed: int = 0) -> Scalar:
     tried = lattice(len(names))
     ranks = [reciprocal_ranks(_weighted(scores, there, one), answers) for one in tried]
     values = np.stack([one for one, _ in ranks])
-    return Scalar(names, tried[choose(values, tried, ranks[0][1])], means, deviations)
+    last = np.where(there, scores, -np.inf)
+    single = int(np.argmax([reciprocal_ranks(one, answers)[0].mean() for one in last.T]))
+    taken = tried[choose(values, tried, ranks[0][1], single)]
+    return Scalar(names, taken, means, deviations)
 
 
 def equal(fitted: Scalar) -> Scalar:
@@ -120,24 +123,24 @@ def lattice(modalities: int) -> Floats:
     return np.asarray((np.diff(padded, axis=1) - 1) / steps, dtype=np.float64)
 
 
-def choose(values: Floats, weights: Floats, groups: Numbers) -> int:
+def choose(values: Floats, weights: Floats, groups: Numbers, single: int) -> int:
     """Which weights to take: as good as the best, and nearest to the best single modality.
 
     Args:
         values: what each row gains by each weights, higher is better, (g, n).
-        weights: (g, m), with those of each single modality among them.
+        weights: (g, m).
         groups: of the rows, (n,).
+        single: which modality is best alone, where its being missing counts as a failure. One that
+            is there in few rows shall not be it because it shines in these.
 
     Returns:
         From 0 to g - 1; of equals the one that gains more, then the first.
     """
     means = values.mean(axis=1)
-    single = np.flatnonzero(weights.max(axis=1) == 1.0)
-    favourite = weights[single[means[single].argmax()]].argmax()
     best = means.argmax()
     lost = np.array([standard_error(values[best] - one, groups) for one in values])
     as_good = np.flatnonzero(means[best] - means <= lost + 1e-12)
-    order = np.lexsort((as_good, -means[as_good], -weights[as_good, favourite]))
+    order = np.lexsort((as_good, -means[as_good], -weights[as_good, single]))
     return int(as_good[order[0]])
 
 

@@ -74,7 +74,7 @@ def train(formula: Formula, start: Arrays, rows: Rows, goals: Goals, seed: int) 
     numbers = {
         name: torch.tensor(one, device=device, requires_grad=True) for name, one in start.items()
     }
-    learner = torch.optim.AdamW(numbers.values(), lr=RATE, weight_decay=DECAY)
+    learner = torch.optim.AdamW(numbers.values(), lr=RATE, weight_decay=DECAY, fused=True)
     blocks = [torch.tensor(one, device=device) for one in rows[0]]
     classes, worth = (torch.tensor(one, device=device) for one in goals)
     with _one_thread(torch):

@@ -133,14 +133,25 @@ def test_no_worse_than_the_best_single_modality_where_it_is_no_better() -> None:
     values[:, 0] = weights[:, 0] * (1 - weights[:, 0])  # one query alone gains by mixing
     values[0, 1:] = values[-1, 1:] = 0.0
 
-    assert weights[scalar.choose(values, weights, np.arange(40))].max() == 1.0
+    assert weights[scalar.choose(values, weights, np.arange(40), 1)].max() == 1.0
 
 
 def test_a_gain_that_is_sure_is_taken() -> None:
     weights = scalar.lattice(2)
     values = np.repeat((weights[:, :1] * (1 - weights[:, :1])), 40, axis=1)
 
-    assert weights[scalar.choose(values, weights, np.arange(40))].tolist() == [0.5, 0.5]
+    assert weights[scalar.choose(values, weights, np.arange(40), 1)].tolist() == [0.5, 0.5]
+
+
+def test_a_modality_that_is_seldom_there_needs_a_sure_gain() -> None:
+    """Twenty sounds beside a thousand pictures: three lucky ones do not outvote the pictures."""
+    weights = scalar.lattice(2)
+    values = np.full((len(weights), 1000), 0.5)
+    values[weights[:, 1] > 0.5, :20] = np.tile([1.0, 0.0, 0.5, 0.5], 5)
+    values[weights[:, 1] > 0.5, 1] = 0.6
+
+    assert weights[scalar.choose(values, weights, np.arange(1000), 0)].tolist() == [1.0, 0.0]
+    assert weights[scalar.choose(values, weights, np.arange(1000), 1)].tolist() == [0.0, 1.0]
 
 
 def test_groups_make_a_gain_less_sure() -> None:
