@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cli.render import console, path_json, shown
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from engine.teach.classes import Fitted, Predicted
@@ -48,15 +49,22 @@ def print_left_out(made: "Fitted") -> None:
 def print_card(card: Mapping[str, Any]) -> None:
     """The figures, what each channel adds, what is taken for what, and a plain verdict."""
     out = console()
-    labels = ", ".join(f"{label} {count:,}" for label, count in card["examples"].items())
+    counts = (f"{_printable(one)} {count:,}" for one, count in card["examples"].items())
+    labels = ", ".join(counts) or ", ".join(map(_printable, card["labels"]))
     out.print(f"{card['name']}: {card['things']:,} things ({labels})", style="bold", markup=False)
+    if card["figures"]:
+        _print_figures(out, card)
+    for note in card["notes"]:
+        out.print(f"Note: {_printable(note)}", style="yellow", markup=False)
+    out.print(_sentence(card), style="bold", markup=False)
+    out.print(f"Next: seehear classify predict {card['name']}", style="dim", markup=False)
+
+
+def _print_figures(out: "Console", card: Mapping[str, Any]) -> None:
     out.print(_figures(card["figures"]))
     if len(card["channels"]) > 1:
         out.print(_channels(card["channels"]))
     out.print(_confusion(card["confusion"]))
-    for note in card["notes"]:
-        out.print(f"Note: {note}", style="yellow", markup=False)
-    out.print(_sentence(card), style="bold", markup=False)
     out.print(
         f"Fusion: {card['kind']}. Held out: {card['measured']:,} things in {card['groups']:,} "
         f"groups, each by a classifier that had not seen its group. 95 % intervals: groups drawn "
@@ -64,11 +72,12 @@ def print_card(card: Mapping[str, Any]) -> None:
         style="dim",
         markup=False,
     )
-    out.print(f"Next: seehear classify predict {card['name']}", style="dim", markup=False)
 
 
 def _sentence(card: Mapping[str, Any]) -> str:
-    uar = card["figures"]["UAR"]
+    uar = card["figures"].get("UAR")
+    if uar is None:
+        return f"Verdict: {card['verdict']}."
     return (
         f"Verdict: {card['verdict']}. Of each label's examples {uar['value']:.0%} are found on "
         f"average (95 % interval {uar['low']:.0%} to {uar['high']:.0%}); guessing finds "
@@ -127,11 +136,12 @@ def print_list(cards: Sequence[Mapping[str, Any]]) -> None:
     if not cards:
         out.print("No classifiers. Make one with: seehear classify fit --labels FILE", markup=False)
     for one in cards:
-        uar = one["figures"]["UAR"]
+        uar = one["figures"].get("UAR")
+        done = f"UAR {uar['value']:.3f}, chance {uar['chance']:.3f}" if uar else "not measured"
+        reads = ", ".join(one["reads"]) or "whatever words reach"
         out.print(
-            f"{one['name']:<16} {', '.join(map(_printable, one['labels']))}  (reads "
-            f"{', '.join(one['reads'])}; UAR {uar['value']:.3f}, chance {uar['chance']:.3f}; "
-            f"{one['labelled']:,} labelled)",
+            f"{one['name']:<16} {', '.join(map(_printable, one['labels']))}  "
+            f"(reads {reads}; {done}; {one['labelled']:,} labelled)",
             markup=False,
         )
 

@@ -23,8 +23,12 @@ def group() -> None:
 @app.command("fit")
 def fit(
     labels: Annotated[
-        Path, typer.Option("--labels", metavar="FILE", help="path,label[,group] (CSV, TSV, JSONL).")
-    ],
+        Optional[Path],  # noqa: UP045
+        typer.Option("--labels", metavar="FILE", help="path,label[,group] (CSV, TSV, JSONL)."),
+    ] = None,
+    zero_shot: Annotated[
+        str, typer.Option("--zero-shot", metavar="A,B,C", help="No examples: the words alone.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="What to call it; else like FILE.")] = "",
     use: Annotated[
         str, typer.Option("--use", metavar="A,B", help="Of: image,audio,text,heard,seen.")
@@ -40,19 +44,25 @@ def fit(
     from cli.classes import card_json, print_card, print_left_out
     from cli.progress import Bar
     from cli.render import print_json
+    from engine.errors import UsageError
     from engine.teach import read_labels
-    from engine.teach.classes import fit_classifier
+    from engine.teach.classes import fit_classifier, fit_words
 
+    if (labels is None) == (not zero_shot):
+        raise UsageError("Give --labels FILE, or --zero-shot A,B,C and --name.")
     named = {one.strip().lower() for one in use.split(",") if one.strip()}
     with open_library(read_settings(library)) as opened, Bar(silent=json) as bar:
-        made = fit_classifier(
-            opened,
-            read_labels(labels.expanduser()),
-            name or labels.stem.lower(),
-            use=named,
-            kind=kind,
-            saw=lambda done, total: bar.count("files to read", done, total),
-        )
+        if labels is None:
+            made = fit_words(opened, zero_shot.split(","), name)
+        else:
+            made = fit_classifier(
+                opened,
+                read_labels(labels.expanduser()),
+                name or labels.stem.lower(),
+                use=named,
+                kind=kind,
+                saw=lambda done, total: bar.count("files to read", done, total),
+            )
     if json:
         print_json(card_json(made.card, made.left_out))
     else:

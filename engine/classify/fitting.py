@@ -146,10 +146,6 @@ def balanced(classes: Numbers, found: Numbers) -> Floats:
 def alone(task: Task, name: str) -> Alone:
     """Fit one modality on the rows that have it."""
     rows, known = task.views[name], present(task.views, (name,))[:, 0]
-    if len(np.unique(task.classes[known])) < 2:  # noqa: PLR2004
-        raise UsageError(
-            f"'{name}' is there in rows of one class only.", hint="Leave it out, or add rows."
-        )
     cost, logits = cross_fit(task, rows, known)
     sharp = sharpness_of(task, logits, known & task.measured)
     model = fit_linear(

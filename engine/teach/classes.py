@@ -11,6 +11,7 @@ import numpy as np
 from engine.arrays import blocks
 from engine.classify import Classifier, Predictions, fit
 from engine.collect.items import Scope, path_of
+from engine.collect.labels import checked_labels
 from engine.errors import UsageError
 from engine.library import Library
 from engine.store.catalogue import CatalogueReader
@@ -19,7 +20,7 @@ from engine.teach import kept
 from engine.teach.channels import Channel, Reading, chosen, encoders_of
 from engine.teach.kept import Card
 from engine.teach.lessons import AT_ONCE, Lesson, lesson_of
-from engine.teach.reports import report_of
+from engine.teach.reports import report_of, unmeasured
 from engine.teach.tables import Labelled
 from engine.types import Modality, Vectors
 
@@ -113,6 +114,20 @@ def drop_classifier(library: Library, name: str) -> int:
         return writer.drop_labels(name)
 
 
+def fit_words(library: Library, labels: Sequence[str], name: str) -> Fitted:
+    """Keep a classifier that knows its labels by their words alone; nothing is measured.
+
+    UsageError for fewer than two labels, or no name for a classifier.
+    """
+    kept.checked_name(name)
+    words = checked_labels(labels)
+    if len(words) == 1:
+        raise UsageError(f"'{words[0]}' alone leaves nothing to choose.", hint="Name a second.")
+    with library.writing() as writer:
+        made = kept.keep(library.path, Card(name, words, {}, unmeasured()), None)
+        return Fitted(made, (), forgot=writer.drop_labels(name))
+
+
 def _used(lesson: Lesson, use: Collection[str]) -> dict[str, Vectors]:
     """The channels to learn from."""
     if not lesson.labels:
@@ -156,40 +171,66 @@ def predict(
     """
     card = kept.card_of(library.path, name)
     scope = library.place(modalities, under)
-    encoders = encoders_of(library.profile)
-    kept.check_spaces(card, {channel.value: one for channel, one in encoders.items()})
-    classifier = Classifier.load(kept.model_of(library.path, card))
+    say = _by_words(library, card, scope) if not card.model else _by_model(library, card)
     found: list[Predicted] = []
     with library.writing() as writer:
-        reading = Reading(
-            library, writer, {Channel(one): encoders[Channel(one)] for one in card.reads}
-        )
         contents = _within(writer, scope)
         alone = writer.standing_alone()
         for block in blocks(len(contents), AT_ONCE):
-            said = _said(classifier, reading, contents[block], alone)
+            part = contents[block]
+            said = {
+                one.id: guesses if one.id in alone else ()
+                for one, guesses in zip(part, say(writer, part), strict=True)
+            }
             writer.set_labels(name, said)
-            found += _predicted(contents[block], said, scope)
+            found += _predicted(part, said, scope)
             saw(block.stop, len(contents))
     return tuple(sorted(found, key=lambda one: one.paths))
+
+
+_Say = Callable[[CatalogueReader, Sequence[Content]], list[tuple[Guess, ...]]]
+"""The guesses for each of some contents; none where there is nothing to go by."""
+
+
+def _by_model(library: Library, card: Card) -> _Say:
+    encoders = encoders_of(library.profile)
+    kept.check_spaces(card, {channel.value: one for channel, one in encoders.items()})
+    classifier = Classifier.load(kept.model_of(library.path, card))
+    read = {Channel(one): encoders[Channel(one)] for one in card.reads}
+
+    def say(catalogue: CatalogueReader, contents: Sequence[Content]) -> list[tuple[Guess, ...]]:
+        rows = Reading(library, catalogue, read).rows(contents)
+        found = classifier.predict({channel.value: one for channel, one in rows.items()})
+        there = set(np.flatnonzero(found.weights.any(axis=1)).tolist())
+        return [_guesses(found, at) if at in there else () for at in range(len(contents))]
+
+    return say
+
+
+def _by_words(library: Library, card: Card, scope: Scope) -> _Say:
+    """By the same evidence as `seehear tag`: its odds, made to sum to 1 over the labels."""
+    tagged = library.tag(card.labels, modalities=scope.wanted, under=scope.under, least=0.0)
+    odds = {
+        one.path: {label.name: label.chance / (1 - label.chance) for label in one.labels}
+        for one in tagged
+    }
+
+    def say(_: CatalogueReader, contents: Sequence[Content]) -> list[tuple[Guess, ...]]:
+        firsts = (next((odds[p] for p in map(path_of, c.files) if p in odds), {}) for c in contents)
+        return [_shared(one) for one in firsts]
+
+    return say
+
+
+def _shared(odds: Mapping[str, float]) -> tuple[Guess, ...]:
+    total = sum(odds.values())
+    order = sorted(odds, key=lambda label: -odds[label])
+    return tuple(Guess(label, odds[label] / total) for label in order)
 
 
 def _within(catalogue: CatalogueReader, scope: Scope) -> list[Content]:
     contents = catalogue.contents_after(0, scope.wanted)
     return [one for one in contents if any(scope.admits(path_of(file)) for file in one.files)]
-
-
-def _said(
-    classifier: Classifier, reading: Reading, contents: Sequence[Content], alone: Collection[int]
-) -> dict[int, tuple[Guess, ...]]:
-    """The guesses for each content; none where there is nothing to go by."""
-    views = {channel.value: rows for channel, rows in reading.rows(contents).items()}
-    found = classifier.predict(views)
-    there = set(np.flatnonzero(found.weights.any(axis=1)).tolist())
-    return {
-        one.id: _guesses(found, at) if at in there and one.id in alone else ()
-        for at, one in enumerate(contents)
-    }
 
 
 def _guesses(found: Predictions, at: int) -> tuple[Guess, ...]:

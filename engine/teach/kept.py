@@ -35,9 +35,10 @@ class Card:
 
     Attributes:
         labels: what it chooses from.
-        reads: the space of each channel that it reads, by the channel's name.
+        reads: the space of each channel that it reads, by the channel's name; empty where it
+            compares files with the words of its labels.
         report: how it did on things it had not seen, as JSON values.
-        model: the folder that holds its numbers; empty before it is kept.
+        model: the folder that holds its numbers; empty before it is kept, and without any.
         sha256: of the files in that.
     """
 
@@ -59,13 +60,13 @@ def checked_name(name: str) -> str:
     return name
 
 
-def keep(library: Path, card: Card, save: Callable[[Path], object]) -> Card:
+def keep(library: Path, card: Card, save: Callable[[Path], object] | None) -> Card:
     """Put a classifier on disk, in place of one of its name.
 
     Args:
         library: its folder.
         card: all but the folder of its numbers.
-        save: makes that folder at the path it is given.
+        save: makes that folder at the path it is given; None where there are no numbers.
 
     Raises:
         DiskFullError, EngineError: the folder cannot be written; an older one is as it was.
@@ -75,10 +76,12 @@ def keep(library: Path, card: Card, save: Callable[[Path], object]) -> Card:
     with written(library):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(unfinished, ignore_errors=True)
-        save(unfinished)
-        _sync(unfinished)
-        made = replace(card, model=f"model-{token_hex(6)}", sha256=_digest(unfinished))
-        unfinished.rename(folder / made.model)
+        made = card
+        if save is not None:
+            save(unfinished)
+            _sync(unfinished)
+            made = replace(card, model=f"model-{token_hex(6)}", sha256=_digest(unfinished))
+            unfinished.rename(folder / made.model)
         _write_card(folder / CARD, made)
         for left in folder.iterdir():
             if left.name not in {CARD, made.model}:

@@ -13,6 +13,9 @@ from engine.fuse.views import Views
 MAIN = "UAR"
 """The measure that decides: the mean share of each label's examples that are found."""
 
+ZERO_SHOT = "zero-shot"
+"""By the words of the labels alone."""
+
 BETTER, UNSHOWN, WORSE = "better than chance", "no difference shown", "worse than chance"
 
 
@@ -41,6 +44,23 @@ def report_of(
         "channels": {name: _channel(found, views, name) for name in found.weights},
         "notes": list(dict.fromkeys((*classifier.notes, *found.notes))),
         "verdict": _verdict(found.figures[MAIN], found.chance[MAIN]),
+    }
+
+
+def unmeasured() -> dict[str, Any]:
+    """What is said of a classifier that knows its labels by their words alone."""
+    return {
+        "kind": ZERO_SHOT,
+        "tried": {},
+        "things": 0,
+        "measured": 0,
+        "groups": 0,
+        "examples": {},
+        "figures": {},
+        "confusion": {"labels": [], "rows": []},
+        "channels": {},
+        "notes": ["Nothing was labelled: how well it does is not known, and it is not calibrated."],
+        "verdict": "not measured",
     }
 
 

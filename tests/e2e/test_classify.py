@@ -189,6 +189,30 @@ def test_files_that_are_not_indexed_and_words_may_be_labelled(
     assert "no file" in left["reason"]
 
 
+@pytest.mark.usefixtures("fitted")
+def test_labels_can_be_known_by_their_words_alone(seehear: Terminal) -> None:
+    ended = seehear("classify", "fit", "--zero-shot", "dark moon, blue noon", "--name", "words")
+    assert ended.code == 0, ended
+    assert "Verdict: not measured." in ended.out
+    found = seehear("classify", "predict", "words", "--in", "image", "--json").json["files"]
+
+    assert len(found) == 16
+    for one in found:
+        assert set(one["probabilities"]) == {"dark moon", "blue noon"}
+        assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert one["weights"] == {}
+    named = {Path(one["path"]).name for one in found if one["label"] == "dark moon"}
+    assert found_names(seehear, 'label:"words/dark moon"') == named
+    listed = seehear("classify", "list").out
+    assert "whatever words reach; not measured; 16 labelled" in listed
+    for arguments in (
+        ["--zero-shot", "one"], ["--zero-shot", "a,b", "--labels", "x.csv"], ["--name", "x"],
+        ["--zero-shot", "a,b"],
+    ):  # fmt: skip
+        ended = seehear("classify", "fit", *arguments)
+        assert (ended.code, ended.out) == (2, ""), ended
+
+
 TWO = "media/00.png,day\nmedia/01.png,night\n"
 BAD: dict[str, tuple[str, list[str], str]] = {
     "one label": ("media/00.png,day\nmedia/02.png,day\n", [], "All 2 rows have the label 'day'"),

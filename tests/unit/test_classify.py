@@ -364,10 +364,17 @@ def test_wrong_words_and_rows_are_told_in_a_sentence() -> None:
         found.predict({"smell": views["audio"]})
     with pytest.raises(UsageError, match="2 columns, learnt were 8"):
         found.predict({"audio": views["audio"][:, :2]})
+
+
+def test_what_one_class_alone_has_is_left_out_with_a_note() -> None:
+    views, labels, groups = corpus(rows=120)
     one_sided = views["audio"].copy()
     one_sided[[label != "class 0" for label in labels]] = np.nan
-    with pytest.raises(UsageError, match="in rows of one class only"):
-        classify.fit({"audio": one_sided, "text": views["text"]}, labels, groups, "late")
+    found = classify.fit({"audio": one_sided, "text": views["text"]}, labels, groups, "late")
+    assert found.notes == ("'audio' is left out: rows of one class alone have it.",)
+    assert set(found.widths) == {"text"}
+    with pytest.raises(UsageError, match="Nothing can be learnt: 'audio' is left out"):
+        classify.fit({"audio": one_sided}, labels, groups)
 
 
 def test_a_damaged_or_missing_file_is_refused(tmp_path: Path) -> None:
