@@ -51,7 +51,8 @@ def print_card(card: Mapping[str, Any]) -> None:
     out = console()
     counts = (f"{_printable(one)} {count:,}" for one, count in card["examples"].items())
     labels = ", ".join(counts) or ", ".join(map(_printable, card["labels"]))
-    out.print(f"{card['name']}: {card['things']:,} things ({labels})", style="bold", markup=False)
+    what = f"{card['things']:,} things" if card["things"] else "by the words of its labels"
+    out.print(f"{card['name']}: {what} ({labels})", style="bold", markup=False)
     if card["figures"]:
         _print_figures(out, card)
     for note in card["notes"]:
