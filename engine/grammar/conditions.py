@@ -35,7 +35,7 @@ _SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     Field.PLACE: ("near", "place", "box"),
     Field.TAG: ("tag", "tags", "keyword", "keywords"),
     Field.RATING: ("rating",),
-    Field.LABEL: ("label", "labels"),
+    Field.LABEL: ("label",),
 }
 _FIELDS = {name: field for field, names in _SYNONYMS.items() for name in names}
 NAMES = frozenset(_FIELDS)
