@@ -190,9 +190,9 @@ def test_what_one_gallery_did_not_find_gets_its_least() -> None:
 
 
 def test_a_gallery_of_weight_0_that_stands_alone_is_all_there_is() -> None:
-    fused = fuse.Convex({"image": 0.0, "audio": 1.0})(TWO[:1])
+    fused = fuse.Convex({"image": 1.0, "audio": 0.0})(TWO[1:])
 
-    assert fused.ids.tolist() == [1, 2, 3]
+    assert fused.ids.tolist() == [3, 1, 2]
 
 
 def test_a_gallery_without_a_weight_is_refused() -> None:

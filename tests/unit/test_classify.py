@@ -1,5 +1,7 @@
 """Classes are told by frozen vectors: each kind alone, missing modalities, and what is kept."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -386,6 +388,19 @@ def test_a_damaged_or_missing_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / NUMBERS).write_bytes(data)
     with pytest.raises(ModelError, match="damaged"):
         classify.Classifier.load(tmp_path)
+
+
+def test_predicting_needs_numpy_alone(fitted: classify.Classifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; import numpy as np; from engine import classify\n"
+        f"found = classify.Classifier.load(Path({str(tmp_path)!r}))\n"
+        "found.predict({'audio': np.ones((2, 8), np.float32)})\n"
+        "print({'torch', 'sklearn', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
 
 
 def test_torch_computes_what_numpy_does() -> None:
