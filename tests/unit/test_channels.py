@@ -15,6 +15,7 @@ from engine.teach.gather import rows_of
 from engine.types import Modality, Origin, Span
 from indexer import index
 from making import caption, picture, tone
+from tagged import film
 
 
 @pytest.fixture
@@ -96,6 +97,20 @@ def test_words_that_were_heard_are_a_channel(library: Library, writer: Catalogue
     assert rows[Channel.HEARD][1] == pytest.approx(alone, abs=1e-6)
     assert np.isnan(rows[Channel.HEARD][0]).all()
     assert np.isnan(rows[Channel.SEEN]).all()
+
+
+def test_a_film_is_its_shots_and_its_sound_if_it_has_any(library: Library, folder: Path) -> None:
+    film(folder / "silent.mp4", "mp4")
+    caption(folder / "silent.srt", "1\n00:00:01,000 --> 00:00:04,000\nlook at that\n")
+    index(library, [folder])
+    with library.writing() as writer:
+        encoders = encoders_of(library.profile)
+        rows = Reading(library, writer, encoders).rows([by_name(writer)["silent.mp4"]])
+        (alone,) = rows_of(library, ["look at that"], encoders[Channel.TEXT]).rows
+
+    assert np.linalg.norm(rows[Channel.IMAGE][0]) == pytest.approx(1, abs=1e-5)
+    assert rows[Channel.TEXT][0] == pytest.approx(alone, abs=1e-3)
+    assert np.isnan(rows[Channel.AUDIO]).all()
 
 
 def test_channels_are_chosen_by_name(library: Library) -> None:
