@@ -253,7 +253,7 @@ class Library(Shelf):
         """
         from engine.collect.dupes import find_dupes
 
-        place = self._place(modalities, under)
+        place = self.place(modalities, under)
         return find_dupes(
             self._catalogue, self.profile, place, exact=exact, similar=similar, saw=saw
         )
@@ -278,7 +278,7 @@ class Library(Shelf):
         """
         from engine.collect.labels import label_files
 
-        place = self._place(modalities, under)
+        place = self.place(modalities, under)
         return label_files(self.profile, self, place, labels, top=top, least=least)
 
     def clusters(
@@ -297,11 +297,16 @@ class Library(Shelf):
         """
         from engine.collect.clusters import find_clusters
 
-        return find_clusters(self.profile, self, self._place(modalities, under), count)
+        return find_clusters(self.profile, self, self.place(modalities, under), count)
 
-    def _place(
+    def label_counts(self) -> dict[str, int]:
+        """Of how many contents each classifier said something, by its name."""
+        return self._catalogue.label_counts()
+
+    def place(
         self, modalities: Collection[str] | None, under: Sequence[str | Path]
     ) -> "collect.Scope":
+        """Which files are meant by kinds and folders; UsageError for a kind that is none."""
         from engine.collect.items import Scope as Place
 
         self._refresh()

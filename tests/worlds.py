@@ -1,4 +1,4 @@
-"""Small worlds where media and words go together by a rule, so that a bridge has something to learn.
+"""Small worlds where media and words go together by a rule, so that there is something to learn.
 
 Every thing has a mark of its own (a pattern in pictures, a chord in sounds) and a word; a medium
 with several things has all of their marks. Nothing in a file's name tells what is in it.

@@ -157,7 +157,7 @@ def export(
     from engine import teach
 
     with open_library(read_settings(library)) as opened:
-        for file in teach.export(opened, name, folder):
+        for file in teach.hand_out(opened, name, folder):
             console().print(shown(file), markup=False)
 
 

@@ -1,7 +1,7 @@
 """The values that go into the catalogue and come out of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,22 @@ class WordHit:
     coverage: float
     caption: bool = False
     digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A label that a classifier gives to a content.
+
+    Attributes:
+        probability: 0 to 1.
+        weights: how much each modality counted, by its name.
+        segment: the id of the part that has the label; None for the whole content.
+    """
+
+    label: str
+    probability: float
+    weights: Mapping[str, float] = field(default_factory=dict)
+    segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
-from engine.store import derived, schema
+from engine.store import derived, labels, schema
 from engine.store.catalogue import CatalogueReader
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors, open_writer, require_word_search
@@ -22,6 +22,7 @@ from engine.store.migrate import migrate
 from engine.store.records import (
     ContentRecord,
     FileRecord,
+    Guess,
     SegmentRecord,
     SnapshotRecord,
     View,
@@ -243,6 +244,19 @@ class CatalogueWriter(CatalogueReader):
             insert_contents(connection, contents, seq)
             change_files(connection, files, removed, seq)
         return seq
+
+    def set_labels(self, classifier: str, given: Mapping[int, Sequence[Guess]]) -> None:
+        """Commit what a classifier says of contents, in place of what it said of them before.
+
+        A content without guesses loses its labels; contents that are gone are left out.
+        """
+        with self._writing() as (connection, _):
+            labels.replace(connection, classifier, given)
+
+    def drop_labels(self, classifier: str) -> int:
+        """Forget all that a classifier said; returns of how many contents."""
+        with self._writing() as (connection, _):
+            return labels.drop(connection, classifier)
 
     def rebuild_derived(self) -> None:
         """Make all that filters and word search read anew, from what was indexed."""

@@ -1,4 +1,4 @@
-"""`seehear align` from the terminal: teach, judge, use, drop, hand on; and what bad pairs are told."""
+"""`seehear align` from the terminal: teach, judge, use, drop, hand on; and bad pairs are told."""
 
 import json
 from pathlib import Path
@@ -20,12 +20,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def taught(terminal: Terminal, world: Path) -> Terminal:
-    terminal.index(world / "scans")
-    ended = terminal("align", "fit", "--pairs", world / "pairs.csv", "--method", "ridge,cca")
+def taught(seehear: Terminal, world: Path) -> Terminal:
+    seehear.index(world / "scans")
+    ended = seehear("align", "fit", "--pairs", world / "pairs.csv", "--method", "ridge,cca")
     assert ended.code == 0, ended
     assert ended.out.startswith("It helps: "), ended.out
-    return terminal
+    return seehear
 
 
 def words_of(world: Path) -> dict[str, str]:
@@ -33,9 +33,9 @@ def words_of(world: Path) -> dict[str, str]:
     return {Path(row.split(",")[0]).name: row.split(",")[1] for row in rows}
 
 
-def right_in_ten(terminal: Terminal, world: Path) -> int:
+def right_in_ten(seehear: Terminal, world: Path) -> int:
     known = words_of(world)
-    found = terminal.found("effusion", "--type", "image", "-k", "10")
+    found = seehear.found("effusion", "--type", "image", "-k", "10")
     return sum("effusion" in known[path.name] for path in found)
 
 
@@ -79,38 +79,38 @@ def test_a_bridge_is_handed_on(taught: Terminal, world: Path, tmp_path: Path) ->
     assert right_in_ten(taught, world) >= 9
 
 
-def test_it_may_be_used_at_once_if_it_helps(terminal: Terminal, world: Path) -> None:
-    terminal.index(world / "scans")
+def test_it_may_be_used_at_once_if_it_helps(seehear: Terminal, world: Path) -> None:
+    seehear.index(world / "scans")
     pairs = world / "pairs.csv"
 
-    ended = terminal("align", "fit", "--pairs", pairs, "--method", "ridge", "--use", "--json")
+    ended = seehear("align", "fit", "--pairs", pairs, "--method", "ridge", "--use", "--json")
 
     assert ended.json["in_use"]
-    assert right_in_ten(terminal, world) >= 9
+    assert right_in_ten(seehear, world) >= 9
 
 
 def test_pairs_that_do_not_belong_together_change_nothing(
-    terminal: Terminal, world: Path, tmp_path: Path
+    seehear: Terminal, world: Path, tmp_path: Path
 ) -> None:
-    terminal.index(world / "scans")
+    seehear.index(world / "scans")
     head, *rows = (world / "pairs.csv").read_text().splitlines()
     left, right = zip(*((row.split(",")[0], row.split(",")[1]) for row in rows), strict=True)
     turned = [f"{a},{b}" for a, b in zip(left, right[17:] + right[:17], strict=True)]
     (tmp_path / "wrong.csv").write_text("\n".join([head.removesuffix(",group"), *turned]))
 
-    ended = terminal("align", "fit", "--pairs", tmp_path / "wrong.csv", "--method", "ridge")
+    ended = seehear("align", "fit", "--pairs", tmp_path / "wrong.csv", "--method", "ridge")
 
     assert ended.code == 0
     assert "It helps" not in ended.out
-    assert terminal("align", "list", "--json").json["bridges"] == []
+    assert seehear("align", "list", "--json").json["bridges"] == []
 
 
-def test_captions_beside_media_are_pairs_too(terminal: Terminal, tmp_path: Path) -> None:
+def test_captions_beside_media_are_pairs_too(seehear: Terminal, tmp_path: Path) -> None:
     for one in pictures(tmp_path / "scans", WORDS, 40):
         one.path.with_suffix(".txt").write_text(one.words)
-    terminal.index(tmp_path / "scans")
+    seehear.index(tmp_path / "scans")
 
-    ended = terminal("align", "fit", "--captions", "--method", "ridge", "--json")
+    ended = seehear("align", "fit", "--captions", "--method", "ridge", "--json")
 
     assert ended.code == 0, ended
     assert ended.json["pairs"] == 40
@@ -131,37 +131,37 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_pairs_are_told_in_a_sentence_and_change_nothing(
-    terminal: Terminal, world: Path, tmp_path: Path, name: str
+    seehear: Terminal, world: Path, tmp_path: Path, name: str
 ) -> None:
-    terminal.index(world / "scans")
+    seehear.index(world / "scans")
     text, told = BAD[name]
     first, second = sorted((world / "scans").iterdir())[:2]
     whole = text.replace("{a}", str(first)).replace("{b}", str(second))
     (tmp_path / name).write_bytes(whole.encode(errors="surrogateescape"))
 
-    ended = terminal("align", "fit", "--pairs", tmp_path / name)
+    ended = seehear("align", "fit", "--pairs", tmp_path / name)
 
     assert ended.code == 2, ended
     assert told in ended.err
-    assert terminal("align", "list", "--json").json["bridges"] == []
+    assert seehear("align", "list", "--json").json["bridges"] == []
 
 
 def test_a_pair_whose_file_is_gone_is_left_out_and_told(
-    terminal: Terminal, world: Path, tmp_path: Path
+    seehear: Terminal, world: Path, tmp_path: Path
 ) -> None:
-    terminal.index(world / "scans")
+    seehear.index(world / "scans")
     text = (world / "pairs.csv").read_text() + "gone.png,text:effusion,x\n"
     (tmp_path / "pairs.csv").write_text(text)
 
-    ended = terminal("align", "fit", "--pairs", tmp_path / "pairs.csv", "--method", "ridge")
+    ended = seehear("align", "fit", "--pairs", tmp_path / "pairs.csv", "--method", "ridge")
 
     assert ended.code == 0, ended
     assert "Line 62: There is no file" in ended.err
     assert "It helps" in ended.out
 
 
-def test_unknown_names_are_told(terminal: Terminal, world: Path) -> None:
-    terminal.index(world / "scans")
+def test_unknown_names_are_told(seehear: Terminal, world: Path) -> None:
+    seehear.index(world / "scans")
     pairs = world / "pairs.csv"
 
     for arguments, told in (
@@ -171,7 +171,7 @@ def test_unknown_names_are_told(terminal: Terminal, world: Path) -> None:
         (("fit",), "Say what to learn from"),
         (("fit", "--pairs", pairs, "--name", "../x"), "cannot be called"),
     ):
-        ended = terminal("align", *arguments)
+        ended = seehear("align", *arguments)
         assert ended.code == 2, ended
         assert told in ended.err
 

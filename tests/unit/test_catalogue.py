@@ -396,7 +396,7 @@ def test_a_database_of_another_program_is_refused(catalogue: CatalogueWriter) ->
 def test_a_newer_format_is_refused(catalogue: CatalogueWriter) -> None:
     change(catalogue, "PRAGMA user_version = 99")
 
-    with pytest.raises(LibraryVersionError, match="has format 99; this seehear reads up to 2"):
+    with pytest.raises(LibraryVersionError, match="has format 99; this seehear reads up to 3"):
         catalogue.check_format()
 
 
