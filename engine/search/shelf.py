@@ -1,6 +1,7 @@
 """A library as search sees it: galleries and catalogue, up to date with what others commit."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import UsageError
@@ -8,7 +9,15 @@ from engine.gallery import Gallery, GalleryKey, Opened, open_gallery
 from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
 from engine.query import Term
-from engine.search.example import MAX_PIECES, absolute, encode_file, modality_of, naming
+from engine.recordings import Heard, Recordings, open_recordings, span_of
+from engine.search.example import (
+    MAX_PIECES,
+    absolute,
+    encode_file,
+    modality_of,
+    naming,
+    peaks_of,
+)
 from engine.search.plain import Plain
 from engine.store.catalogue import CatalogueReader
 from engine.store.folder import SNAPSHOTS
@@ -17,6 +26,11 @@ from engine.store.stamps import stamp_of
 from engine.store.windows import Windows
 from engine.types import Ids, Modality, Space, Vectors
 from engine.vectors import kind
+
+_UNHEARD = (
+    "{} sounds or videos of before cannot be recognised inside others yet; "
+    "listen to them with: seehear index"
+)
 
 
 class Shelf:
@@ -29,6 +43,7 @@ class Shelf:
         """What a person should know of how it is read, such as a snapshot that is damaged."""
         self._catalogue = catalogue
         self._galleries: dict[str, Opened] = {}
+        self._heard: Heard | None = None
         self._version = -1
         self._shortcuts = True
 
@@ -54,6 +69,7 @@ class Shelf:
         if version == self._version:
             return
         self._galleries.clear()
+        self._heard = None
         self._follow()
         self._version = version
 
@@ -86,6 +102,31 @@ class Shelf:
     ) -> list[WordHit]:
         """Files in whose names, facts, captions and texts words are, best first."""
         return self._catalogue.find_words(words, phrases=phrases, limit=limit, among=among)
+
+    def same_recording(self, term: Term) -> list[Found]:
+        """Where the very recording that a term is occurs, with its span; the surest place first."""
+        if self._heard is None:
+            self._heard = self._listened()
+            self.remarks += [one for one in self._heard.remarks if one not in self.remarks]
+        if not any(len(part.frames) for part in self._heard.parts):
+            return []
+        with naming(Path(term.payload)):
+            found = self._heard.find(peaks_of(Path(term.payload), term))
+        files: dict[int, list[Found]] = {}
+        for one in self._catalogue.files_of({content for content, _ in found}):
+            files.setdefault(one.content_id, []).append(one)
+        return [
+            replace(file, span=span_of(place))
+            for one, place in found
+            for file in files.get(one, ())
+        ]
+
+    def _listened(self) -> Heard:
+        if missing := len(self._catalogue.unheard()):
+            self.remarks.append(_UNHEARD.format(missing))
+        if self._shortcuts:
+            return open_recordings(self._catalogue, self._snapshots)
+        return Heard((Recordings.of(self._catalogue.peaks_since(0)),))
 
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
         """Where vectors lead."""

@@ -19,7 +19,10 @@ def migrate(path: Path, engine: Engine, version: int) -> None:
     """
     _keep_copy(path, engine, copy_of(path, version))
     with engine.begin() as connection:
-        _add_derived(connection)
+        if version < schema.DERIVED_SINCE:
+            _add_derived(connection)
+        if version < schema.LANDMARKS_SINCE:
+            _add_landmarks(connection)
         connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")
 
 
@@ -49,3 +52,8 @@ def _add_derived(connection: Connection) -> None:
     for index in schema.vector.indexes:
         index.create(connection, checkfirst=True)
     derived.rebuild(connection)
+
+
+def _add_landmarks(connection: Connection) -> None:
+    """From format 2 to 3; the next `index` listens to what is there."""
+    schema.metadata.create_all(connection, tables=[schema.landmark])

@@ -19,14 +19,18 @@ from sqlalchemy import (
 APPLICATION_ID = 0x5EE_4EA
 """Marks the file as a seehear catalogue (`PRAGMA application_id`)."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Rises with every change of the tables (`PRAGMA user_version`).
 
 1: what was indexed. 2: with what is derived from it for filters and words, and `segment.kind`.
+3: with the landmarks of sounds.
 """
 
 DERIVED_SINCE = 2
 """Catalogues of this format and later have the derived tables."""
+
+LANDMARKS_SINCE = 3
+"""Catalogues of this format and later have landmarks."""
 
 metadata = MetaData()
 
@@ -130,6 +134,19 @@ tombstone = Table(
     Column("vector_id", Integer, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Index("tombstone_seq", "seq"),
+)
+
+# The peaks of what is heard in a content (engine.rank.landmarks), empty where nothing is; made from
+# its file, so it comes back with the next `index`.
+landmark = Table(
+    "landmark",
+    metadata,
+    Column("content_id", _cascade("content.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    Index("landmark_seq", "seq"),
 )
 
 # A receipt for a derived file, written after the file is safely on disk.
