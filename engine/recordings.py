@@ -22,6 +22,8 @@ from engine.rank.landmarks import (
     Pairs,
     Place,
     apart,
+    decoded,
+    duration,
     pairs,
     places,
 )
@@ -35,17 +37,19 @@ NAME = "landmarks"
 """Of the snapshots."""
 
 FINGERPRINT = f"landmarks-{VERSION}-1"
-"""Of what the rows depend on besides the catalogue: how peaks are found, and the layout of `dump`."""
+"""Of what the rows depend on besides the catalogue: how peaks are found, and how they are kept."""
 
 DELTA_BYTES = 100_000
 """Peaks committed since the snapshot that a search may pair anew (50 ms; some ten minutes)."""
 
-MOST_FOUND = 400_000
-"""Pairs of the library that a query is compared with, rarest keys first: they tell most."""
+MOST_FOUND = 100_000
+"""Pairs of the library that a query is compared with, rarest keys first: they tell most. With so
+many in 100 hours the same was found as with four times as many."""
 
 GENERATIONS = 2
 """How many snapshots are kept, so that a reader never loses the one it has open."""
 
+_EMPTY = np.zeros(0, np.uint64)
 _DIGEST = 32
 
 
@@ -72,22 +76,25 @@ class Recordings:
     @classmethod
     def of(cls, peaks: Sequence[tuple[int, Codes]]) -> "Recordings":
         """Sort the landmarks of contents (id, peaks); 27,000 hours at most."""
-        found = [(content, pairs(codes, KEPT)) for content, codes in peaks]
-        lengths = [int(one.frames[-1]) + 1 if len(one.frames) else 0 for _, one in found]
+        lengths = [duration(decoded(codes)[0]) for _, codes in peaks]
         begins = np.cumsum([0, *lengths], dtype=np.int64)
         if begins[-1] >= 1 << 32:
             raise ValueError("there are more hours of sound than a table of landmarks has room for")
-        rows = [
-            one.keys.astype(np.uint64) << np.uint64(32)
-            | (one.frames[one.first] + begin).astype(np.uint64)
-            for (_, one), begin in zip(found, begins.tolist(), strict=False)
-        ]
-        line = np.concatenate([np.zeros(0, np.uint64), *rows])
+        line = np.concatenate(
+            [
+                _EMPTY,
+                *(
+                    _line(codes, begin)
+                    for (_, codes), begin in zip(peaks, begins.tolist(), strict=False)
+                ),
+            ]
+        )
         line.sort()
-        keys, starts = np.unique((line >> np.uint64(32)).astype(np.uint32), return_index=True)
-        contents = np.array([content for content, _ in found], dtype=np.int64)
-        starts = np.append(starts, len(line)).astype(np.int64)
-        return cls(contents, begins, keys, starts, line.astype(np.uint32))
+        keys = (line >> np.uint64(32)).astype(np.uint32)
+        starts = np.flatnonzero(np.diff(keys, prepend=~keys[:1]))
+        contents = np.array([content for content, _ in peaks], dtype=np.int64)
+        ends = np.append(starts, len(line))
+        return cls(contents, begins, keys[starts], ends, line.astype(np.uint32))
 
     def find(self, query: Sequence[Codes]) -> list[tuple[int, Place]]:
         """Where a recording occurs, surest first: ids of contents, and places in them.
@@ -148,6 +155,13 @@ class Recordings:
             np.frombuffer(data, np.int64, keys + 1, ends[2]),
             np.frombuffer(data, np.uint32, frames, ends[4]),
         )
+
+
+def _line(codes: Codes, begin: int) -> npt.NDArray[np.uint64]:
+    """The pairs of a recording that begins at this frame: key and frame in one number each."""
+    found = pairs(codes, KEPT)
+    frames = (found.frames[found.first] + begin).astype(np.uint64)
+    return found.keys.astype(np.uint64) << np.uint64(32) | frames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
