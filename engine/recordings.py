@@ -39,8 +39,8 @@ NAME = "landmarks"
 FINGERPRINT = f"landmarks-{VERSION}-1"
 """Of what the rows depend on besides the catalogue: how peaks are found, and how they are kept."""
 
-DELTA_BYTES = 100_000
-"""Peaks committed since the snapshot that a search may pair anew (50 ms; some ten minutes)."""
+DELTA_BYTES = 300_000
+"""Peaks committed since the snapshot that a search may pair anew: of some twenty minutes, .1 s."""
 
 MOST_FOUND = 100_000
 """Pairs of the library that a query is compared with, rarest keys first: they tell most. With so

@@ -71,6 +71,7 @@ _OFFSETS, _PEAKS = (1 << _OFFSET_BITS) - 1, (1 << _PEAK_BITS) - 1
 _WIDE = 2  # offsets that count as one: a peak may fall into the next frame
 _ASIDE = 32  # offsets on either side that a match must stand out from
 
+_TRUSTED = (0.02, 0.98)
 _LASTING = FRAME // HOP
 _LATEST_MS = 24 * 3_600_000
 _GAP = 127
@@ -279,7 +280,9 @@ def places(owners: Ids, offsets: Ids, first: Ids, asked: Ids, lengths: Ids) -> l
     for at in np.lexsort((keys, -agreeing, chances))[: np.count_nonzero(chances < CHANCE)].tolist():
         offset = int(keys[at] & _OFFSETS) - reach - 2 * _ASIDE
         heard = asked[agreed.peaks(int(keys[at]))]
-        start, end = _extent(int(heard.min()), int(heard.max()), reach)
+        # Of many that agree a few do so by chance, anywhere.
+        begin, last = np.quantile(heard, _TRUSTED, method="nearest").tolist()
+        start, end = _extent(begin, last, reach)
         start, end = max(offset + start, 0), min(offset + end, int(lengths[own[at]]))
         place = Place(int(own[at]), start, end, int(agreeing[at]), float(chances[at]))
         if end > start:

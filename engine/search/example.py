@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 MAX_PIECES = 48
 """Windows or passages of a query file that are used: four minutes of sound say what it is."""
 
-MAX_LISTENED_MS = 120_000
-"""So much of a query is looked for as a recording; two minutes of it are found in a whole one."""
+MAX_LISTENED_MS = 60_000
+"""So much of a query is looked for as a recording; name another part of it to look for that."""
 
 _LISTENING = AudioRule(RATE, 5_000, 5_000)
 _ENDLESS = 1 << 40
