@@ -152,13 +152,30 @@ def test_unrelated_sounds_are_never_the_same() -> None:
     assert number == 0
 
 
-def test_the_same_steady_tone_in_two_recordings_proves_nothing() -> None:
-    def humming(seed: int) -> Samples:
-        heard = white_noise(30 * RATE, seed, 0.01)
-        heard += 0.2 * np.sin(2 * np.pi * 440 * np.arange(len(heard)) / RATE)
-        return heard.astype(np.float32)
+def humming(seed: int, seconds: float = 30.0) -> Samples:
+    """A transformer, with noise of its own."""
+    heard = white_noise(round(seconds * RATE), seed, 0.01)
+    steps = np.arange(len(heard)) / RATE
+    hum = sum(0.1 / n * np.sin(2 * np.pi * 120 * n * steps) for n in range(1, 12))
+    return np.asarray(heard + hum, dtype=np.float32)
 
-    assert found(read_anew(humming(1)[: 5 * RATE]), humming(2)) == []
+
+def test_the_same_hum_in_two_recordings_proves_nothing() -> None:
+    assert found(read_anew(humming(1, 5.0)), humming(2)) == []
+
+
+def wavering(seed: int, seconds: float) -> Samples:
+    """A tone that wavers five times a second, with noise of its own."""
+    steps = np.arange(round(seconds * RATE)) / RATE
+    tone = 0.2 * np.sin(2 * np.pi * 440 * steps + 3 * np.sin(2 * np.pi * 5 * steps))
+    return np.asarray(white_noise(len(steps), seed, 0.01) + tone, dtype=np.float32)
+
+
+def test_nor_does_a_stretch_of_what_repeats_itself_in_a_long_recording() -> None:
+    long = white_noise(240 * RATE, 3, 0.01)
+    long[50 * RATE : 60 * RATE] = wavering(4, 10.0)
+
+    assert found(read_anew(wavering(1, 4.0)), long) == []
 
 
 @pytest.mark.parametrize("times", [0.94, 1.06])
