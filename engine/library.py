@@ -411,7 +411,9 @@ class Library(Shelf):
             writer.rebuild_derived()
             writer.drop_snapshots()
             snapshots.discard(self._snapshots, old)
-            return self.publish(writer)
+            count = self.publish(writer)
+        self._tell_unheard()
+        return count
 
     def forget(self, path: str | Path) -> int:
         """Forget a root, or the files below a folder, or one file; the files stay on disk.

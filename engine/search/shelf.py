@@ -121,9 +121,13 @@ class Shelf:
             for file in files.get(one, ())
         ]
 
-    def _listened(self) -> Heard:
+    def _tell_unheard(self) -> None:
         if missing := len(self._catalogue.unheard()):
-            self.remarks.append(_UNHEARD.format(missing))
+            told = _UNHEARD.format(missing)
+            self.remarks += [told] if told not in self.remarks else []
+
+    def _listened(self) -> Heard:
+        self._tell_unheard()
         if self._shortcuts:
             return open_recordings(self._catalogue, self._snapshots)
         return Heard((Recordings.of(self._catalogue.peaks_since(0)),))

@@ -7,6 +7,7 @@ from tests.bench import (
     mixed,
     moments,
     ranking,
+    recordings,
     retrieval,
     sounds,
     speed,
@@ -27,5 +28,6 @@ if __name__ == "__main__":
         sounds,
         video,
         bridge,
+        recordings,
     ):
         one.main()
