@@ -23,6 +23,7 @@ from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
 from engine.query import Field, Filter, Query, Term
 from engine.rank.steps import Steps
+from engine.recordings import damage, publish_recordings
 from engine.result import SearchResult
 from engine.search import Listing, Plain, Scope, Searcher, Shelf
 from engine.search.example import absolute, modality_of
@@ -338,6 +339,8 @@ class Library(Shelf):
             vectors += len(native) if key.bridge is None else 0
             opened = open_gallery(catalogue, self._snapshots, key)
             findings += checked(opened, native.ids)
+        catalogue.peaks_since(0)  # which fails for a damaged row
+        findings += damage(catalogue, self._snapshots)
         unreachable = tuple(root for root in catalogue.roots() if not root.is_dir())
         return Verdict(tuple(findings), vectors, len(catalogue.snapshots()), unreachable)
 
@@ -391,7 +394,8 @@ class Library(Shelf):
         keys = (profile or self.profile).galleries
         self._refresh()
         tuner = Plain(profile or self.profile, self)
-        return sum(publish_gallery(writer, self._snapshots, key, tuner) for key in keys)
+        count = sum(publish_gallery(writer, self._snapshots, key, tuner) for key in keys)
+        return count + publish_recordings(writer, self._snapshots)
 
     def follow(
         self, writer: CatalogueWriter, profile: Profile, settings: Mapping[str, str]
@@ -425,7 +429,9 @@ class Library(Shelf):
             writer.quick_check()
             writer.rebuild_derived()
             snapshots.discard(self._snapshots, writer.drop_snapshots())
-            return self.publish(writer)
+            count = self.publish(writer)
+        self._tell_unheard()
+        return count
 
     def forget(self, path: str | Path) -> int:
         """Forget a root, or the files below a folder, or one file; the files stay on disk.

@@ -3,7 +3,7 @@
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, Select, func, select
 from engine.arrays import unit_rows
 from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
 from engine.query import Field, Filter
-from engine.store import checks, filters, labels, links, schema, views, words
+from engine.rank.landmarks import Codes
+from engine.store import checks, filters, labels, landmarks, links, schema, views, words
 from engine.store.checks import Status
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
@@ -380,6 +381,29 @@ class CatalogueReader:
         with self._reading() as connection:
             return windows_of(connection, content_ids, space)
 
+    def peaks_since(self, seq: int) -> list[tuple[int, Codes]]:
+        """The peaks of what is heard in contents, by their ids, committed after `seq`."""
+        with self._reading() as connection:
+            has = _version(connection) >= schema.LANDMARKS_SINCE
+            return landmarks.peaks_since(connection, self.path, seq) if has else []
+
+    def peaks_kept(self, seq: int) -> tuple[int, int]:
+        """How many contents have peaks committed until `seq`, and the bytes of those since."""
+        with self._reading() as connection:
+            return landmarks.kept_until(connection, seq)
+
+    def unheard(self) -> list[int]:
+        """Ids of sounds and videos whose peaks are not known: an older seehear indexed them."""
+        with self._reading() as connection:
+            if _version(connection) >= schema.LANDMARKS_SINCE:
+                return landmarks.unheard(connection)
+        return [one.id for one in self.contents_after(0, (Modality.AUDIO, Modality.VIDEO))]
+
+    def files_of(self, content_ids: Collection[int]) -> list[Found]:
+        """Every indexed file that holds one of these contents, in the order of ids."""
+        with self._reading() as connection:
+            return landmarks.files_of(connection, content_ids)
+
     def status(self) -> Status:
         """Counts of everything, and the files that could not be indexed."""
         profile, roots, seq = self.setting("profile") or "", self.roots(), self.seq()
@@ -406,16 +430,16 @@ class CatalogueReader:
             return found + (checks.lost_labels(connection) if _is_labelled(connection) else [])
 
 
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
 def _is_derived(connection: Connection) -> bool:
     return _version(connection) >= schema.DERIVED_SINCE
 
 
 def _is_labelled(connection: Connection) -> bool:
     return _version(connection) >= schema.LABELS_SINCE
-
-
-def _version(connection: Connection) -> int:
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 def _file_record(root: Path, row: Any) -> FileRecord:  # noqa: ANN401  (a row of a typed query)

@@ -19,7 +19,9 @@ def migrate(path: Path, engine: Engine, version: int) -> None:
     """
     _keep_copy(path, engine, copy_of(path, version))
     with engine.begin() as connection:
-        schema.metadata.create_all(connection)  # whatever tables later formats have
+        schema.metadata.create_all(
+            connection
+        )  # labels and landmarks too: the next `index` listens to what is there
         if version < schema.DERIVED_SINCE:
             _add_derived(connection)
         connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.rank.landmarks import Codes
 from engine.types import Embeddings, Modality, Space, Span, Vectors
 
 
@@ -104,6 +105,7 @@ class ContentRecord:
     Attributes:
         info: JSON values: `engine.facts.Facts.as_info`, and `partial` where damage was met.
         views: one for most media; a video has its pictures and its sound; a sidecar may have none.
+        peaks: of what is heard in it (engine.rank.landmarks); None where nothing was listened to.
     """
 
     digest: bytes
@@ -111,6 +113,7 @@ class ContentRecord:
     format: str
     info: Mapping[str, Any]
     views: tuple[View, ...]
+    peaks: Codes | None = None
 
     @property
     def segments(self) -> tuple[SegmentRecord, ...]:

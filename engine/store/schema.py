@@ -23,7 +23,7 @@ FORMAT_VERSION = 3
 """Rises with every change of the tables (`PRAGMA user_version`).
 
 1: what was indexed. 2: with what is derived from it for filters and words, and `segment.kind`.
-3: with what classifiers said.
+3: with what classifiers said, and with the landmarks of sounds.
 """
 
 DERIVED_SINCE = 2
@@ -31,6 +31,9 @@ DERIVED_SINCE = 2
 
 LABELS_SINCE = 3
 """Catalogues of this format and later have the table of labels."""
+
+LANDMARKS_SINCE = 3
+"""Catalogues of this format and later have landmarks."""
 
 metadata = MetaData()
 
@@ -152,6 +155,19 @@ label = Table(
     Index("label_content", "content_id", "classifier"),
     Index("label_segment", "segment_id"),
     Index("label_folded", "folded", "content_id"),
+)
+
+# The peaks of what is heard in a content (engine.rank.landmarks), empty where nothing is; made from
+# its file, so it comes back with the next `index`.
+landmark = Table(
+    "landmark",
+    metadata,
+    Column("content_id", _cascade("content.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    Index("landmark_seq", "seq"),
 )
 
 # A receipt for a derived file, written after the file is safely on disk.

@@ -12,12 +12,14 @@ from sqlalchemy import Connection, delete, func, insert, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
+from engine.rank.landmarks import Codes
 from engine.store import derived, labels, schema
 from engine.store.catalogue import CatalogueReader
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors, open_writer, require_word_search
 from engine.store.files import change_files, move_root
 from engine.store.folders import drop_empty_folders
+from engine.store.landmarks import insert_peaks
 from engine.store.migrate import migrate
 from engine.store.records import (
     ContentRecord,
@@ -216,6 +218,12 @@ class CatalogueWriter(CatalogueReader):
             derived.replace_infos(connection, infos)
             for key, value in settings.items():
                 _set(connection, key, value)
+
+    def set_peaks(self, peaks: Mapping[int, Codes]) -> None:
+        """Commit the peaks of what is heard in contents; those that are gone are left out."""
+        with self._writing() as (connection, seq):
+            there = modalities(connection, list(peaks))
+            insert_peaks(connection, {one: peaks[one] for one in there}, seq)
 
     def adopt_root(self, root: Path) -> None:
         """Make a folder a root; roots inside it become part of it, and keep their files."""

@@ -9,6 +9,7 @@ from tests.bench import (
     mixed,
     moments,
     ranking,
+    recordings,
     retrieval,
     sounds,
     speed,
@@ -31,5 +32,6 @@ if __name__ == "__main__":
         video,
         bridge,
         align,
+        recordings,
     ):
         one.main()
