@@ -337,12 +337,12 @@ def test_training_holds_whole_groups_out() -> None:
 def test_rows_of_one_group_are_not_told_apart_in_training() -> None:
     import torch
 
-    sides = turned(0, 60)
-    pairs = Pairs.of(*sides, groups=[0, 0, 0, *range(1, 58)])
+    left, right = turned(0, 60)
+    pairs = Pairs.of(left, right[::-1], groups=[0, 0, 0, *range(1, 58)])
     start = aligner("cca").fit(pairs)
     run = _Training(Perceptron(dropout=0.0), start, pairs, np.arange(60) < 6)
 
-    alike, other = (float(run._loss(torch.tensor(rows))) for rows in ([0, 1, 2], [0, 1, 9]))
+    alike, other = (run._loss(torch.tensor(rows)).item() for rows in ([0, 1, 2], [0, 1, 9]))
 
     assert alike == pytest.approx(0, abs=1e-6)
     assert other > 1e-3
