@@ -18,6 +18,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Kernel, gaussian
 from engine.align.moments import inverse_root, moments, single
 from engine.align.pairs import Pairs, Wide
+from engine.arrays import blocks
 from engine.types import Vectors
 
 LEAST_PAIRS = 100
@@ -87,7 +88,10 @@ class Side:
 
     def features(self, rows: Wide) -> Wide:
         """phi, (n, m)."""
-        return gaussian(rows, self.landmarks, self.gamma) @ self.root
+        found = np.empty((len(rows), len(self.landmarks)))
+        for part in blocks(len(rows)):
+            found[part] = gaussian(rows[part], self.landmarks, self.gamma) @ self.root
+        return found
 
     def onto(self, mean: Vectors, own: Vectors, directions: Wide) -> Kernel:
         """The map of this side; `own` is the mean of its features."""
