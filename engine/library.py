@@ -178,7 +178,8 @@ class Library(Shelf):
         self._refresh()
         asked = parse(query) if isinstance(query, str) else query
         admitted = self._admitted(asked, under)
-        scope = Scope(self._wanted(modalities), files=admitted, captions=captions)
+        own = self._contents_of(term for term in asked.terms if term.known)
+        scope = Scope(self._wanted(modalities), own, admitted, captions=captions)
         return self._search(asked, scope, replace(listing or Listing(), **how))
 
     def similar(
@@ -205,12 +206,15 @@ class Library(Shelf):
         if not isinstance(path, Query):
             (file,) = absolute([path])
             path = Query(more=(Term(modality_of(file), file),))
-        files = [term.payload for term in path.terms if isinstance(term.payload, Path)]
-        known = [self._identify(file) for file in absolute(files)]
-        own = frozenset[int]().union(*(contents for _, contents in known))
-        wanted = self._wanted(modalities) if modalities else frozenset(one for one, _ in known)
-        scope = Scope(wanted, own, self._admitted(path, under))
+        kinds = {term.modality for term in path.terms if isinstance(term.payload, Path)}
+        wanted = self._wanted(modalities) if modalities else frozenset(kinds)
+        scope = Scope(wanted, self._contents_of(path.terms), self._admitted(path, under))
         return self._search(path, scope, replace(listing or Listing(least=0.0), **how))
+
+    def _contents_of(self, terms: Iterable[Term]) -> frozenset[int]:
+        """The contents of those files of some terms that are indexed."""
+        files = [term.payload for term in terms if isinstance(term.payload, Path)]
+        return frozenset[int]().union(*(self._identify(file) for file in absolute(files)))
 
     def _search(self, query: Query, scope: Scope, listing: Listing) -> SearchResult:
         if not 1 <= listing.k <= MAX_HITS:

@@ -147,6 +147,7 @@ class Term:
         exact: words that must occur as they stand, in names, tags, captions or texts.
         span: the part of a recording that is meant; None for the whole.
         region: the part of a picture that is meant; None for the whole.
+        known: the file itself is not looked for, as it was judged already.
     """
 
     modality: Modality
@@ -155,6 +156,7 @@ class Term:
     exact: bool = False
     span: Span | None = None
     region: Region | None = None
+    known: bool = False
 
     def __str__(self) -> str:
         if isinstance(self.payload, Path):

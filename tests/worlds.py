@@ -39,7 +39,7 @@ def marked_picture(path: Path, marks: Iterable[int], noise: np.random.Generator)
 def marked_sound(path: Path, marks: Iterable[int], noise: np.random.Generator) -> Path:
     """A second of the chords of all marks in some noise, a 16-bit WAV file."""
     steps = np.arange(RATE) / RATE
-    samples = noise.normal(0, 4.0, RATE)
+    samples = noise.normal(0, 2.0, RATE)
     for mark in marks:
         for hertz in np.random.default_rng(mark).integers(200, 6_000, 4):
             samples += 0.2 * np.sin(2 * np.pi * float(hertz) * steps)

@@ -16,7 +16,6 @@ from engine.search.example import (
     MAX_PIECES,
     absolute,
     encode_file,
-    modality_of,
     naming,
     peaks_of,
 )
@@ -220,14 +219,13 @@ class Shelf:
             known = ", ".join(Modality)
             raise UsageError(f"{error}.", hint=f"Known: {known}.") from error
 
-    def _identify(self, file: Path) -> tuple[Modality, frozenset[int]]:
-        """What a file is, and the content it has in the catalogue if it is indexed."""
-        modality = modality_of(file)
+    def _identify(self, file: Path) -> frozenset[int]:
+        """The content that a file has in the catalogue, if it is indexed."""
         record = self._catalogue.file_at(file)
         own = None
         if record is not None and record.digest is not None:
             own = self._catalogue.content_at(record.digest)
-        return modality, frozenset() if own is None else frozenset({own})
+        return frozenset() if own is None else frozenset({own})
 
     @property
     def _tuner(self) -> Plain:

@@ -13,6 +13,7 @@ from tests.bench import (
     retrieval,
     sounds,
     speed,
+    taught,
     towers,
     video,
 )
@@ -32,6 +33,7 @@ if __name__ == "__main__":
         video,
         bridge,
         align,
+        taught,
         recordings,
     ):
         one.main()
