@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -71,12 +71,7 @@ def write(bridge: Bridge) -> tuple[bytes, str]:
     arrays: dict[str, npt.NDArray[Any]] = {}
     told: dict[str, Any] = {"format": FORMAT, "method": bridge.method}
     for name in ("left", "right"):
-        side = getattr(bridge, name)
-        values = {one.name: getattr(side, one.name) for one in fields(side)}
-        numbers = {key: one for key, one in values.items() if isinstance(one, np.ndarray)}
-        arrays |= {f"{name}.{key}": np.ascontiguousarray(one) for key, one in numbers.items()}
-        plain = {key: one for key, one in values.items() if key not in numbers}
-        told[name] = {"map": type(side).__name__.lower(), **plain}
+        told[name] = _parted(getattr(bridge, name), name, arrays)
     told["report"] = dict(bridge.report)
     return save(arrays), json.dumps(told, indent=2, ensure_ascii=False)
 
@@ -105,11 +100,37 @@ def read(numbers: bytes, told: str) -> Bridge:
         ) from error
 
 
+def _parted(one: Map, name: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """What of a map is no array, as JSON; its arrays are added under `name`."""
+    told: dict[str, Any] = {"map": type(one).__name__.lower()}
+    for part in fields(cast("Any", one)):
+        value = getattr(one, part.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{name}.{part.name}"] = np.ascontiguousarray(value)
+        elif type(value).__name__.lower() in KINDS:
+            told[part.name] = _parted(value, f"{name}.{part.name}", arrays)
+        else:
+            told[part.name] = value
+    return told
+
+
 def _side(name: str, told: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Any:  # noqa: ANN401  (each map's own)
-    plain = {key: one for key, one in told.items() if key != "map"}
-    start = f"{name}."
-    own = {key.removeprefix(start): one for key, one in arrays.items() if key.startswith(start)}
-    return KINDS[told["map"]](**own, **plain)
+    kind = KINDS[told["map"]]
+    values = {
+        part.name: _value(f"{name}.{part.name}", told.get(part.name), arrays)
+        for part in fields(kind)
+    }
+    return kind(**values)
+
+
+def _value(name: str, told: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> Any:  # noqa: ANN401  (JSON)
+    if name in arrays:
+        return arrays[name]
+    if isinstance(told, dict):
+        return _side(name, told, arrays)
+    if told is None:
+        raise KeyError(name)
+    return told
 
 
 def _given(rows: Vectors | None) -> Vectors:

@@ -21,6 +21,7 @@ from engine.align.folds import enough, folds, rest, sample
 from engine.align.outcome import Outcome, judge, merge
 from engine.align.pairs import Numbers, Pairs, PairsError
 from engine.align.report import Report, sentence
+from engine.align.span import narrowed, taken_back
 from engine.align.trial import Candidate, Ground, Rows, Trials, Tried
 
 AUTO = "auto"
@@ -114,12 +115,14 @@ def choose(
     """
     started = time.monotonic()
     enough(pairs.groups)
+    pairs, anchors, axes = narrowed(pairs, anchors)
     ground = Ground(pairs, anchors, base)
     chooser = _Chooser([aligner(name) for name in _names(methods)], seed, saw or _unseen)
     nested = len(pairs) <= NESTED_MOST
     choice, outcomes = (chooser.nested if nested else chooser.held_out)(ground)
     report = _report(ground, choice, outcomes, seed)
-    bridge = choice.fitted.aligner.fit(ground.pool(choice.fitted.weight))
+    fitted = choice.fitted.aligner.fit(ground.pool(choice.fitted.weight))
+    bridge = taken_back(fitted, *axes)
     correlations = tuple(float(one) for one in bridge.report.get("correlations", ()))
     report = replace(
         report, correlations=correlations, seconds=round(time.monotonic() - started, 3)

@@ -271,9 +271,31 @@ class Head:
         return _in_blocks(rows, self.dim, mapped)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Within:
+    """Another map, of what lies along a few axes.
+
+    Attributes:
+        axes: orthonormal, (d, r).
+        inner: the map of rows (n, r).
+    """
+
+    axes: Vectors
+    inner: Map
+
+    @property
+    def dim(self) -> int:
+        """That of the other map."""
+        return self.inner.dim
+
+    def apply(self, rows: Vectors) -> Vectors:
+        """inner(x A)."""
+        return self.inner.apply(np.asarray(rows @ self.axes, dtype=np.float32))
+
+
 KINDS: dict[str, type] = {
     one.__name__.lower(): one
-    for one in (Centred, Linear, Waves, Kernel, Relative, Exponential, Mixed, Head)
+    for one in (Centred, Linear, Waves, Kernel, Relative, Exponential, Mixed, Head, Within)
 }
 """Every kind of map, by the name that a written bridge has for it."""
 

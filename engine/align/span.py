@@ -14,12 +14,17 @@ from typing import TypeVar
 import numpy as np
 
 from engine.align.bridge import Bridge
-from engine.align.maps import Centred, Linear, Map
+from engine.align.maps import Centred, Linear, Map, Within
 from engine.align.moments import signs
 from engine.align.pairs import Pairs, Wide
 from engine.types import Vectors
 
 Method = TypeVar("Method")
+
+NARROW = 512
+
+Axes = tuple[Wide | None, Wide | None]
+"""Those of the left and the right side; None where rows stay as they are."""
 
 _NEGLIGIBLE = 1e-7
 """Rows are float32: an axis along which they reach less of the longest is rounding."""
@@ -37,7 +42,7 @@ def in_span(fit: Callable[[Method, Pairs], Bridge]) -> Callable[[Method, Pairs],
             side if onto is None else side @ onto
             for side, onto in zip((pairs.left, pairs.right), axes, strict=True)
         )
-        return _taken_back(fit(self, pairs.shown(left, right)), *axes)
+        return taken_back(fit(self, pairs.shown(left, right)), *axes)
 
     return fitted
 
@@ -51,8 +56,34 @@ def axes_of(rows: Vectors | Wide) -> Wide | None:
     return np.asarray(axes * signs(axes))
 
 
-def _taken_back(bridge: Bridge, left: Wide | None, right: Wide | None) -> Bridge:
-    """The same bridge for rows as they were."""
+def narrowed(pairs: Pairs, anchors: Pairs | None) -> tuple[Pairs, Pairs | None, Axes]:
+    """The rows of wide spaces along their leading principal axes, and these axes.
+
+    Hundreds of fits on 1,600 components take an hour, on `NARROW` a minute; what is left out varies
+    least. The axes are those of all rows and know nothing of which belong together.
+    """
+    whole = pairs if anchors is None else pairs.pooled(anchors, 1.0)
+    left, right = (_principal(side) for side in whole.apart())
+    return _along(pairs, left, right), anchors and _along(anchors, left, right), (left, right)
+
+
+def _principal(rows: Wide) -> Wide | None:
+    """The leading axes (d, `NARROW`) of centred rows (n, d); None where there are no more."""
+    from sklearn.utils.extmath import randomized_svd
+
+    if min(rows.shape) <= NARROW:
+        return None
+    _, _, axes = randomized_svd(rows, NARROW, random_state=0)
+    return np.asarray(axes.T * signs(axes.T))
+
+
+def _along(pairs: Pairs, left: Wide | None, right: Wide | None) -> Pairs:
+    sides = zip((pairs.left, pairs.right), (left, right), strict=True)
+    return pairs.shown(*(side if axes is None else _single(side @ axes) for side, axes in sides))
+
+
+def taken_back(bridge: Bridge, left: Wide | None, right: Wide | None) -> Bridge:
+    """The bridge for rows as they were, of one that was fitted along these axes."""
     first, second = bridge.left, bridge.right
     if isinstance(second, Centred) and isinstance(first, Linear) and right is not None:
         # What lies outside the span still belongs to the length of a row that is not mapped.
@@ -67,7 +98,7 @@ def _back(side: Map, axes: Wide | None) -> Map:
         return Centred(_single(axes @ side.mean))
     if isinstance(side, Linear):
         return Linear(_single(axes @ side.mean), _single(axes @ side.matrix))
-    raise TypeError(f"a {type(side).__name__} is not linear")
+    return Within(_single(axes), side)
 
 
 def _single(values: Wide) -> Vectors:
