@@ -27,6 +27,8 @@ _COMMANDS = (
     ("status", ("stats",)),
     ("verify", ()),
     ("rebuild", ()),
+    ("backup", ()),
+    ("restore", ()),
     ("forget", ("remove",)),
     ("profiles", ()),
     ("doctor", ()),
@@ -102,8 +104,18 @@ class _StoppedError(BaseException):
         self.exit_code = 128 + number
 
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
 def _on_stop(number: int, _frame: FrameType | None) -> None:
+    for one in _STOPS:
+        signal.signal(one, _on_second_stop)
     raise _StoppedError(number)
+
+
+def _on_second_stop(number: int, _frame: FrameType | None) -> None:
+    """Whoever asks twice does not want to wait; a commit is there or not, whenever it ends."""
+    os._exit(128 + number)
 
 
 def main() -> None:
@@ -126,7 +138,7 @@ def main() -> None:
 def run() -> int:
     """Run the command line; returns its exit code."""
     gc.disable()  # importing makes no garbage; commands that run for long switch it on again
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
             signal.signal(number, _on_stop)
     arguments = sys.argv[1:]

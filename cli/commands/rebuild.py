@@ -1,7 +1,7 @@
 """`seehear rebuild`: make everything derived again."""
 
 from cli.commands.options import LibraryOption
-from cli.render import console
+from cli.render import console, print_remarks
 from cli.settings import read_settings
 from cli.wiring import open_library
 
@@ -10,4 +10,5 @@ def command(library: LibraryOption = None) -> None:
     """Make everything derived again from the catalogue: snapshots, words, facts of files."""
     with open_library(read_settings(library)) as opened:
         count = opened.rebuild()
+        print_remarks(opened.remarks)
     console().print(f"Made {count} snapshots, and all that words and conditions read.")

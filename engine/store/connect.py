@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine, create_engine, event, pool
 from sqlalchemy.exc import DatabaseError
 
-from engine.errors import DiskFullError, EngineError, LibraryDamagedError
+from engine.errors import DiskError, DiskFullError, EngineError, LibraryDamagedError
 from engine.store.filters import km_between
 from engine.store.texts import fits
 
@@ -37,6 +37,25 @@ def open_writer(path: Path) -> Engine:
 def open_reader(path: Path) -> Engine:
     """A connection that only reads and never waits for the writer."""
     return _engine(path, "ro&immutable=1" if _is_fixed(path) else "ro", _READER_SETTINGS)
+
+
+def copy_catalogue(source: Path, target: Path) -> None:
+    """Copy a catalogue as it is now, safely to disk; another process may write meanwhile.
+
+    All pages are read in one transaction, so a commit can neither tear the copy nor begin it anew.
+    """
+    engine = open_reader(source)
+    try:
+        with mapped_errors(source), closing(engine.raw_connection()) as reading:
+            ours = reading.driver_connection
+            if not isinstance(ours, sqlite3.Connection):
+                raise TypeError(type(ours))
+            with closing(sqlite3.connect(target)) as copied:
+                ours.backup(copied)
+    finally:
+        engine.dispose()
+    with target.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def word_search_lacks() -> str:
@@ -108,6 +127,8 @@ def _translate(path: Path, error: BaseException) -> EngineError:
         return DiskFullError(path)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return LibraryDamagedError(path, str(error))
+    if name.startswith("SQLITE_IOERR"):
+        return DiskError(path, f"{error} ({name})")
     return EngineError(
         f"The catalogue {path} could not be used: {error} ({name or 'SQLite'}).",
         hint="Nothing that was acknowledged is lost; see: seehear verify",

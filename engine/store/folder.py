@@ -13,23 +13,27 @@ from engine.store.writer import CatalogueWriter
 
 CATALOGUE = "catalogue.db"
 SNAPSHOTS = "snapshots"
+ANYWHERE = "anywhere"
+"""Lies in a library that may be on a network file system, because somebody said so."""
+
 _LOCK = "writer.lock"
 _README = """This folder is a seehear library. Do not edit the files in it.
 
 catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
 bridges/       what it was taught with `seehear align`; part of what matters
+catalogue.db-seal, catalogue.db-mark   what tells whether the catalogue is as it was written
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
 """
 
 
 def create(folder: Path, profile: str) -> None:
     """Make the folder and an empty catalogue of a profile; one that is there stays."""
-    with _written(folder):
+    with written(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(folder):
         if (folder / CATALOGUE).exists():  # another process was first
             return
-        with _written(folder):
+        with written(folder):
             _create_catalogue(folder, profile)
             (folder / "README.txt").write_text(_README, encoding="utf-8")
 
@@ -51,10 +55,10 @@ def _create_catalogue(folder: Path, profile: str) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the library's lock; the file keeps the process id of who has it."""
-    with _written(folder):
+    with written(folder):
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with _written(folder):
+        with written(folder):
             _take_lock(descriptor, folder)
         yield
     finally:
@@ -72,7 +76,7 @@ def _take_lock(descriptor: int, folder: Path) -> None:
 
 
 @contextmanager
-def _written(folder: Path) -> Iterator[None]:
+def written(folder: Path) -> Iterator[None]:
     """Say in a sentence why the folder of a library cannot be written."""
     try:
         yield
