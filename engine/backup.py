@@ -11,8 +11,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from engine.bridges import kept
-from engine.errors import DiskError, DiskFullError, LibraryDamagedError, LibraryMissingError
-from engine.errors import EngineError, UsageError
+from engine.errors import (
+    DiskError,
+    DiskFullError,
+    EngineError,
+    LibraryDamagedError,
+    LibraryMissingError,
+    UsageError,
+)
 from engine.models.cache import FULL
 from engine.points import reached
 from engine.store import seal
@@ -56,7 +62,8 @@ def restore(backup: Path, library: Path) -> None:
     """
     if not (backup / CATALOGUE).exists():
         raise LibraryMissingError(backup)
-    seal.Look(backup / CATALOGUE).end()
+    with closing(seal.Look(backup / CATALOGUE)) as look:
+        look.end()
     if library.is_dir() and not any(library.iterdir()):
         library.rmdir()
     with _made(library) as part:

@@ -36,8 +36,8 @@ from engine.store.connect import open_reader
 from engine.store.disks import require_local
 from engine.store.folder import ANYWHERE, CATALOGUE, is_there, locked, written
 from engine.store.folder import create as create_folder
-from engine.store.records import Content, FileRecord
 from engine.store.reading import Reread, reread
+from engine.store.records import Content, FileRecord
 from engine.store.writer import CatalogueWriter
 from engine.types import Ids, Modality, Space
 
@@ -110,9 +110,15 @@ class Library(Shelf):
     Searching needs no lock. Writing happens inside `writing()`, by one process at a time.
     """
 
-    def __init__(self, path: Path, catalogue: CatalogueReader, profile: Profile) -> None:
+    def __init__(
+        self,
+        path: Path,
+        catalogue: CatalogueReader,
+        profile: Profile,
+        look: seal.Look | None = None,
+    ) -> None:
         marked = mark.read(path / CATALOGUE)  # before the catalogue is asked: it may go on
-        self._look = seal.Look(path / CATALOGUE)
+        self._look = look or seal.Look(path / CATALOGUE)
         super().__init__(path, catalogue, profile)
         if (lost := marked - catalogue.seq()) > 0:
             self.remarks.append(_LOST.format(lost))
@@ -175,6 +181,7 @@ class Library(Shelf):
     def close(self) -> None:
         """Close the catalogue; the library cannot be used afterwards."""
         self._catalogue.close()
+        self._look.close()
 
     def __enter__(self) -> Self:
         return self
@@ -369,8 +376,8 @@ class Library(Shelf):
 
     def _verified(self, *, deeply: bool) -> Verdict:
         catalogue = self._catalogue
-        look = seal.Look(catalogue.path)
-        look.end()
+        with closing(seal.Look(catalogue.path)) as look:
+            look.end()
         catalogue.check_structure(deeply=deeply)
         findings = catalogue.inconsistencies()
         if (lost := mark.read(catalogue.path) - catalogue.seq()) > 0:
@@ -403,7 +410,7 @@ class Library(Shelf):
 
         Its galleries are made from the catalogue, not from snapshots, and every row is looked at.
         """
-        twin = Library(self.path, self._catalogue, self.untaught)
+        twin = Library(self.path, self._catalogue, self.untaught, self._look)
         twin._shortcuts = False
         return twin
 

@@ -9,6 +9,7 @@ anything. A catalogue without a seal is being written, or its writer did not end
 import os
 import zlib
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -18,12 +19,22 @@ from engine.store.snapshots import sync_folder, write_synced
 
 _BLOCK = 1 << 20
 
-_open: dict[tuple[int, int], int] = {}
-"""Descriptors by device and inode. They stay open for good: when a process closes any descriptor
-of a file, it loses all its locks there, those of SQLite too (sqlite.org/howtocorrupt.html, 2.2).
+
+@dataclass(slots=True)
+class _Held:
+    """A descriptor that several look through."""
+
+    descriptor: int
+    count: int = 0
+
+
+_held: dict[tuple[int, int], _Held] = {}
+"""By device and inode. A process that closes any descriptor of a file loses all its locks there,
+those of SQLite too (sqlite.org/howtocorrupt.html, 2.2): so the last that looks closes it, and a
+library looks until its connections are closed.
 """
 
-_opening = Lock()
+_holding = Lock()
 
 
 def path_of(catalogue: Path) -> Path:
@@ -39,7 +50,11 @@ def put(catalogue: Path) -> None:
     seal = path_of(catalogue)
     part = seal.with_name(f"{seal.name}.tmp")
     part.unlink(missing_ok=True)
-    write_synced(part, _told(catalogue).encode())
+    key = _hold(catalogue)
+    try:
+        write_synced(part, _told(key).encode())
+    finally:
+        _let_go(key)
     reached("seal-written")
     part.replace(seal)
     sync_folder(seal.parent)
@@ -56,13 +71,17 @@ def take_off(catalogue: Path) -> None:
 
 
 class Look:
-    """A look, beside everything else, at whether a catalogue is as it was sealed."""
+    """A look, beside everything else, at whether a catalogue is as it was sealed.
+
+    Close it after all connections to the catalogue.
+    """
 
     def __init__(self, catalogue: Path) -> None:
         self._catalogue = catalogue
         self._damaged = False
         self._thread: Thread | None = None
         told = _seal(catalogue)
+        self._key = _hold(catalogue)
         if told is not None:
             self._thread = Thread(target=self._compare, args=(told,), daemon=True)
             self._thread.start()
@@ -83,9 +102,15 @@ class Look:
                 hint=_HINT,
             )
 
+    def close(self) -> None:
+        """Wait for the look to end, and let go of the file."""
+        if self._thread is not None:
+            self._thread.join()
+        _let_go(self._key)
+
     def _compare(self, told: str) -> None:
         with suppress(OSError):
-            differs = _told(self._catalogue) != told
+            differs = _told(self._key) != told
             # A writer that has come meanwhile took the seal off before it changed anything.
             self._damaged = differs and _seal(self._catalogue) == told
 
@@ -105,9 +130,9 @@ def _seal(catalogue: Path) -> str | None:
         return ""  # a seal that cannot be read fits nothing
 
 
-def _told(catalogue: Path) -> str:
+def _told(key: tuple[int, int]) -> str:
     """Size and CRC-32 of a file, as a line."""
-    descriptor = _descriptor(catalogue)
+    descriptor = _held[key].descriptor
     size = crc = 0
     while block := os.pread(descriptor, _BLOCK, size):
         crc = zlib.crc32(block, crc)
@@ -115,10 +140,18 @@ def _told(catalogue: Path) -> str:
     return f"{size} {crc:08x}\n"
 
 
-def _descriptor(file: Path) -> int:
+def _hold(file: Path) -> tuple[int, int]:
     status = file.stat()
     key = (status.st_dev, status.st_ino)
-    with _opening:
-        if key not in _open:
-            _open[key] = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        return _open[key]
+    with _holding:
+        if key not in _held:
+            _held[key] = _Held(os.open(file, os.O_RDONLY | os.O_CLOEXEC))
+        _held[key].count += 1
+    return key
+
+
+def _let_go(key: tuple[int, int]) -> None:
+    with _holding:
+        _held[key].count -= 1
+        if not _held[key].count:
+            os.close(_held.pop(key).descriptor)
