@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import unit_rows
 from engine.errors import UsageError
 from engine.types import Vectors
 
@@ -104,19 +105,48 @@ class Pairs:
         share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
         return _single(share @ self.left[mine]), _single(share @ self.right[mine])
 
-    def centred(self) -> tuple[Wide, Wide]:
-        """Both sides from the means of their blocks, each row times the root of its weight.
-
-        Weighted least squares and weighted covariances are the plain ones of these rows.
-        """
+    def apart(self) -> tuple[Wide, Wide]:
+        """Both sides from the means of their blocks, (n, dl) and (n, dr)."""
         x, y = self.left.astype(np.float64), self.right.astype(np.float64)
         for block in np.unique(self.blocks):
             mine = self.blocks == block
             share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
             x[mine] -= share @ x[mine]
             y[mine] -= share @ y[mine]
+        return x, y
+
+    def centred(self) -> tuple[Wide, Wide]:
+        """Both sides from the means of their blocks, each row times the root of its weight.
+
+        Weighted least squares and weighted covariances are the plain ones of these rows.
+        """
+        x, y = self.apart()
         root = np.sqrt(self.weights.astype(np.float64))[:, None]
         return x * root, y * root
+
+    def shown(self, left: npt.NDArray[np.floating], right: npt.NDArray[np.floating]) -> "Pairs":
+        """The same pairs as other rows show them: features instead of vectors."""
+        return Pairs(left, right, self.groups, self.weights, self.blocks)
+
+    def directions(self) -> "Pairs":
+        """The same pairs as unit rows, seen from the means of their blocks."""
+        return self.shown(*(unit_rows(side) for side in self.apart()))
+
+    def ordered(self) -> "Pairs":
+        """The same pairs along a direction that is drawn once.
+
+        What is fitted on them in turn, or on some of them, then does not hang on the order in
+        which they were given.
+        """
+        along = np.random.default_rng(0)
+        places = self.left @ along.normal(size=self.left.shape[1])
+        places = places + self.right @ along.normal(size=self.right.shape[1])
+        return self.take(np.argsort(places, kind="stable"))
+
+    def some(self, count: int) -> "Pairs":
+        """At most so many of them, spread evenly over `ordered`."""
+        least = min(count, len(self))
+        return self.ordered().take(np.linspace(0, len(self) - 1, least).round().astype(np.int64))
 
 
 def _check(left: Vectors, right: Vectors) -> None:
