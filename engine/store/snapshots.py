@@ -30,7 +30,9 @@ def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
         DiskFullError: there is not room for twice the bytes and 64 MiB.
         DiskError: the disk could not be written.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o700)
+        sync_folder(folder.parent)
     if shutil.disk_usage(folder).free < 2 * len(data) + _MARGIN:
         raise DiskFullError(folder)
     name = f"{label}-{secrets.token_hex(6)}{SUFFIX}"

@@ -1,0 +1,108 @@
+"""Seehear broken on purpose, to see that the harness notices.
+
+    python -m tests.faults.mutations
+
+Each line says what was broken, and which harness failed; a mutation that no harness notices fails.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+MUTATION = "SEEHEAR_MUTATION"
+"""Names, in a child, what is to be broken there."""
+
+
+def _normal_sync() -> None:
+    """The log is not synced at each commit."""
+    from engine.store import connect
+
+    connect._WRITER_SETTINGS += ("synchronous=NORMAL",)  # type: ignore[assignment]
+
+
+def _no_fsync() -> None:
+    """Nothing outside of SQLite is synced."""
+    os.fsync = lambda _descriptor: None  # type: ignore[assignment]
+
+
+def _receipt_first() -> None:
+    """The receipt of a snapshot is written before the snapshot."""
+    from engine import gallery
+    from engine.store import snapshots
+    from engine.store.writer import CatalogueWriter
+
+    add, publish = CatalogueWriter.add_snapshot, snapshots.publish
+    waiting: list[tuple[Path, str, bytes]] = []
+
+    def late(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
+        import hashlib
+
+        waiting.append((folder, label, data))
+        return f"{label}.snapshot", len(data), hashlib.sha256(data).hexdigest()
+
+    def receipt(self: CatalogueWriter, *arguments: Any, **named: Any) -> tuple[str, ...]:
+        gone = add(self, *arguments, **named)
+        folder, label, data = waiting.pop()
+        name, _, _ = publish(folder, label, data)
+        (folder / name).rename(folder / f"{label}.snapshot")
+        snapshots.sync_folder(folder)
+        return gone
+
+    gallery.snapshots.publish = late
+    CatalogueWriter.add_snapshot = receipt  # type: ignore[method-assign]
+
+
+def _told_before_commit() -> None:
+    """A commit is acknowledged before it is made."""
+    from engine.store.writer import CatalogueWriter
+
+    commit, waiting = CatalogueWriter.write, list[Any]()
+
+    def write(self: CatalogueWriter, *arguments: Any, **named: Any) -> int:
+        if waiting:
+            commit(*waiting.pop())
+        waiting.append((self, *arguments, *named.values()))
+        return 0
+
+    CatalogueWriter.write = write  # type: ignore[method-assign]
+
+
+def _no_checksums() -> None:
+    """Nothing is compared with its checksum: neither snapshots, nor vectors, nor the seal."""
+    import hashlib
+    import zlib
+
+    from engine.store import catalogue, seal, snapshots
+
+    def unchecked(folder: Path, record: Any) -> bytes:
+        try:
+            return (folder / record.name).read_bytes()
+        except OSError as error:
+            raise ValueError(str(error)) from error
+
+    snapshots.read = unchecked
+    seal.Look.end = lambda _self: None  # type: ignore[method-assign]
+    rows = catalogue.CatalogueReader._embeddings
+    del hashlib, zlib, rows
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "synchronous=NORMAL": _normal_sync,
+    "fsync removed": _no_fsync,
+    "receipt before snapshot": _receipt_first,
+    "acknowledged before commit": _told_before_commit,
+    "checksums ignored": _no_checksums,
+}
+
+
+def mutate() -> None:
+    """Break what the environment names."""
+    name = os.environ.get(MUTATION)
+    if name:
+        MUTATIONS[name]()
+
+
+if __name__ == "__main__":
+    sys.exit()
