@@ -149,10 +149,17 @@ def run() -> int:
     except BaseException as error:  # noqa: BLE001  (the one place that judges them all)
         if "--debug" in arguments:
             traceback.print_exception(error)
-        if isinstance(error, OSError) and (error.errno, error.filename) == (errno.ENOSPC, None):
-            error = DiskFullError(Path("the output"))
-        code = _exit_code(error)
+        code = _exit_code(_told(error) if isinstance(error, OSError) else error)
     return code if isinstance(code, int) else 0
+
+
+def _told(error: OSError) -> BaseException:
+    """What the system refused in a sentence, where it is known wherever it comes up."""
+    if (error.errno, error.filename) == (errno.ENOSPC, None):
+        return DiskFullError(Path("the output"))
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return EngineError("Too many files are open at once.", hint="Allow more: ulimit -n 4096")
+    return error
 
 
 def _exit_code(error: BaseException) -> int:

@@ -1,6 +1,7 @@
 """How SQLite is opened: one writer, any number of readers, foreign errors mapped to ours."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,6 +18,9 @@ from engine.store.texts import fits
 
 PAGE_SIZE = 8192
 """Two float16 rows of 1608 components fit on such a page; on 4096 bytes only one would."""
+
+_LEAST_FREE = 2**17
+"""SQLite lets the file of its shared memory grow by 32 KiB, and the log by some pages."""
 
 _WRITER_SETTINGS = (
     "journal_mode=WAL",
@@ -126,13 +130,22 @@ def mapped_errors(path: Path) -> Iterator[None]:
 
 def _translate(path: Path, error: BaseException) -> EngineError:
     name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL"):
+    failed = name.startswith("SQLITE_IOERR")
+    if name.startswith("SQLITE_FULL") or (failed and _is_full(path)):
         return DiskFullError(path)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return LibraryDamagedError(path, str(error))
-    if name.startswith("SQLITE_IOERR"):
+    if failed:
         return DiskError(path, f"{error} ({name})")
     return EngineError(
         f"The catalogue {path} could not be used: {error} ({name or 'SQLite'}).",
         hint="Nothing that was acknowledged is lost; see: seehear verify",
     )
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is no room for what SQLite wanted to write, which it calls an I/O error."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_FREE
+    except OSError:
+        return False

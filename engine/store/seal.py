@@ -78,7 +78,7 @@ class Look:
 
     def __init__(self, catalogue: Path) -> None:
         self._catalogue = catalogue
-        self._damaged = False
+        self._damaged = self._closed = False
         self._thread: Thread | None = None
         told = _seal(catalogue)
         self._key = _hold(catalogue)
@@ -103,10 +103,12 @@ class Look:
             )
 
     def close(self) -> None:
-        """Wait for the look to end, and let go of the file."""
+        """Wait for the look to end, and let go of the file; again, it does nothing."""
         if self._thread is not None:
             self._thread.join()
-        _let_go(self._key)
+        if not self._closed:
+            _let_go(self._key)
+        self._closed = True
 
     def _compare(self, told: str) -> None:
         with suppress(OSError):

@@ -88,6 +88,7 @@ class CatalogueWriter(CatalogueReader):
             reached("before-commit")
         reached("after-commit")
         self.acknowledge(seq)
+        reached("acknowledged")
 
     def set_setting(self, key: str, value: str) -> None:
         """Remember a setting."""

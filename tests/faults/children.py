@@ -1,7 +1,9 @@
 """What the processes do that are killed, stopped, starved of disk and traced."""
 
+import ctypes
 import multiprocessing
 import os
+import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -14,6 +16,9 @@ from indexer import index, pipeline
 
 PROFILE = "hashed"
 """Needs no weights, and is fast."""
+
+_SET_PTRACER = 0x59616D61
+"""Of prctl(2); with -1, any process may trace this one."""
 
 
 def forks() -> ForkServerContext:
@@ -56,3 +61,23 @@ def _tell_of_commits(pipe: Connection) -> None:
 
 def _path(row: FileRecord) -> str:
     return str(row.root / os.fsdecode(row.path))
+
+
+def command(
+    arguments: Sequence[str], environ: dict[str, str], streams: tuple[Path, Path], pipe: Connection
+) -> None:
+    """Be `seehear` with these arguments, once the other side says so; let anybody trace it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PTRACER, -1, 0, 0, 0)
+    os.environ.update(environ)
+    for target, path in zip((1, 2), streams, strict=True):
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(opened, target)
+        os.close(opened)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    sys.argv = ["seehear", *arguments]
+    from cli.app import main
+
+    pipe.send(os.getpid())
+    pipe.recv()
+    main()

@@ -10,9 +10,8 @@ import gzip
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -29,12 +28,13 @@ from tests.faults.tally import Tally, main
 GOLDEN = Path(__file__).parents[1] / "unit" / "golden"
 
 OF_RUNS = (
-    "before-commit", "before-commit:3", "after-commit", "after-commit:3", "log-folded-in",
+    "before-commit", "before-commit:3", "after-commit", "after-commit:3", "acknowledged",
+    "log-folded-in", "cache-written",
     "file-written", "snapshot-synced", "snapshot-renamed", "snapshot-folder-synced",
     "receipt-written", "snapshot-discarded", "seal-broken", "seal-written", "seal-renamed",
 )  # fmt: skip
 OF_MOVES = ("copy-written", "copy-renamed", "before-migrating", "after-migrating")
-OF_BACKUPS = ("backup-written", "backup-renamed", "seal-written", "seal-renamed", "file-written")
+OF_BACKUPS = ("file-written", "seal-written", "seal-renamed", "backup-written", "backup-renamed")
 OF_BRIDGES = ("bridge-written", "bridge-renamed", "bridge-written:2", "bridge-renamed:2")
 OF_MODELS = ("model-written", "model-renamed", "model-written:2")
 
@@ -77,7 +77,10 @@ def _run(tally: Tally, place: Path, point: str, scenario: str) -> None:
 def _die(point: str, target: Callable[..., None], *arguments: Path, hearer: Folder | None) -> None:
     """Run a child with this point set; it must have reached it."""
     ours, theirs = forks().Pipe(duplex=False)
-    process = forks().Process(target=target, args=(*arguments, theirs, {CRASH_AT: point}))
+    process = forks().Process(
+        target=target,
+        args=(*arguments, theirs, {CRASH_AT: point, "XDG_CACHE_HOME": str(arguments[0].parent)}),
+    )
     process.start()
     theirs.close()
     with ours:
@@ -139,21 +142,10 @@ def _put(place: Path, point: str, writes: weights.Writes) -> None:
     assert after in (before, writes.read(place)), "neither the old nor the new"
 
 
-@dataclass
-class _Place:
-    folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="points-")
-    )
-
-    def __enter__(self) -> Path:
-        return Path(self.folder.__enter__())
-
-    def __exit__(self, *_: object) -> None:
-        self.folder.cleanup()
-
-
-def _place() -> _Place:
-    return _Place()
+@contextmanager
+def _place() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="points-") as name:
+        yield Path(name)
 
 
 def open_for_writing(path: Path, _pipe: Connection, environ: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What a harness counts: trials that passed, and those that failed with the seed that repeats them."""
+"""What a harness counts: trials that passed, and those that failed with their seed."""
 
 import argparse
 import random
@@ -52,5 +52,5 @@ def main(name: str, run: Run, count: int, what: str) -> None:
     asked = parser.parse_args()
     tally = Tally(name, asked.seed)
     run(tally, asked.count)
-    print(*tally.lines(), sep="\n")  # noqa: T201
+    print(*tally.lines(), sep="\n")
     sys.exit(bool(tally.failures))
