@@ -76,7 +76,10 @@ def restore(backup: Path, library: Path) -> None:
 def _made(target: Path) -> Iterator[Path]:
     """A folder under another name, which gets its own when all in it is safely on disk."""
     if target.exists():
-        raise UsageError(f"{target} is there already.", hint="Name a folder that is not.")
+        raise UsageError(
+            f"{target} is there already.",
+            hint="Nothing is overwritten: name another folder, or move this one away.",
+        )
     part = target.with_name(f".{target.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)

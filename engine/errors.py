@@ -85,8 +85,8 @@ class LibraryDamagedError(EngineError):
             f"The catalogue {path} is damaged: {finding}.",
             hint=hint
             or (
-                "Nothing was deleted. Put it back from a backup (seehear restore BACKUP), or move "
-                "the library folder away and index your folders again."
+                "Nothing was deleted. Move the library folder away, then put a backup in its place "
+                "(seehear restore BACKUP) or index your folders again."
             ),
         )
         self.path = path

@@ -118,8 +118,9 @@ class Look:
 
 
 _HINT = (
-    "Nothing was deleted. Put it back with: seehear restore BACKUP, or move the library folder "
-    "away and index your folders again. If you put this catalogue there yourself: seehear rebuild"
+    "Nothing was deleted. Move the library folder away, then put a backup in its place (seehear "
+    "restore BACKUP) or index your folders again. If you put this catalogue there yourself: "
+    "seehear rebuild"
 )
 
 
