@@ -16,11 +16,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from engine.backup import back_up
+from engine.library import Library
 from engine.points import CRASH_AT, KILLED
 from engine.store import schema
 from engine.store.writer import CatalogueWriter
+from indexer import index
 from tests.faults import weights
-from tests.faults.children import forks, index_and_tell
+from tests.faults.children import PROFILE, forks, index_and_tell
 from tests.faults.kill import complete, hear
 from tests.faults.media import Folder, check
 from tests.faults.tally import Tally, main
@@ -60,18 +62,24 @@ def run(tally: Tally, seeds: int) -> None:
 
 def _run(tally: Tally, place: Path, point: str, scenario: str) -> None:
     folder, library = Folder(place / "root", tally.dice), place / "library"
-    folder.add(60)
+    folder.add(30)
     if scenario != "new":
-        complete(library, folder)
+        _index(library, folder)
         if scenario == "existing":
-            folder.add(30)
+            folder.add(20)
         else:
             folder.shake()
-            folder.delete(20)
+            folder.delete(10)
     _die(point, index_and_tell, library, folder.root, hearer=folder)
     if (library / "catalogue.db").exists():
         check(library, folder)
     complete(library, folder)
+
+
+def _index(library: Path, folder: Folder) -> None:
+    with Library.open(library, create=True, profile=PROFILE) as opened:
+        index(opened, [folder.root], workers=2)
+    folder.acknowledged = folder.now()
 
 
 def _die(point: str, target: Callable[..., None], *arguments: Path, hearer: Folder | None) -> None:
@@ -121,7 +129,7 @@ def _vectors(path: Path) -> list[int]:
 def _back_up(tally: Tally, place: Path, point: str) -> None:
     folder, library, target = Folder(place / "root", tally.dice), place / "library", place / "copy"
     folder.add(20)
-    complete(library, folder)
+    _index(library, folder)
     weights.keep(library)
     _die(point, make_backup, library, target, hearer=None)
     if target.exists():
