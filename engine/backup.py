@@ -7,14 +7,12 @@ began.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from engine.bridges import kept
 from engine.errors import (
     DiskError,
     DiskFullError,
-    EngineError,
     LibraryDamagedError,
     LibraryMissingError,
     UsageError,
@@ -27,7 +25,7 @@ from engine.store.connect import copy_catalogue, open_reader
 from engine.store.folder import CATALOGUE
 from engine.store.snapshots import sync_folder, write_synced
 
-FOLDERS = (kept.FOLDER,)
+FOLDERS = ("bridges", "classifiers")
 """Folders of a library that hold what was taught; each file in them is written once."""
 
 _TRIES = 3
@@ -86,7 +84,7 @@ def _made(target: Path) -> Iterator[Path]:
         part.mkdir(mode=0o700, parents=True)
         yield part
         reached("backup-written")
-        for folder in (part, *(part / name for name in FOLDERS if (part / name).is_dir())):
+        for folder in (part, *(one for one in part.rglob("*") if one.is_dir())):
             sync_folder(folder)
         part.rename(target)
         reached("backup-renamed")
@@ -102,34 +100,31 @@ def _made(target: Path) -> Iterator[Path]:
 
 
 def _copy_taught(source: Path, target: Path) -> None:
-    for _ in range(_TRIES):
-        for name in FOLDERS:
+    for name in FOLDERS:
+        for _ in range(_TRIES):
+            before = _listed(source / name)
             shutil.rmtree(target / name, ignore_errors=True)
             _copy_files(source / name, target / name)
-        if _is_whole(target):
-            return
+            if _listed(source / name) == before:
+                break
+
+
+def _listed(folder: Path) -> list[tuple[Path, int]]:
+    """The files of a folder with their times: the same before and after, and nothing changed."""
+    found = []
+    for file in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            found.append((file, file.stat().st_mtime_ns))
+    return found
 
 
 def _copy_files(source: Path, target: Path) -> None:
-    for file in sorted(source.rglob("[!.]*")):
+    for file in sorted(source.rglob("*")):
         if file.is_file():
             place = target / file.relative_to(source)
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
+            with suppress(FileNotFoundError):  # it went meanwhile, so all is copied once more
                 write_synced(place, file.read_bytes())
-            except FileNotFoundError:
-                continue  # replaced meanwhile: the copy is not whole, and made once more
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether all bridges can be read; a source's damage is copied after the last try."""
-    bridges = folder / kept.FOLDER
-    try:
-        for name in kept.names(bridges):
-            kept.read(bridges, name)
-    except EngineError:
-        return False
-    return True
 
 
 def _proved(part: Path, source: Path) -> None:

@@ -25,6 +25,7 @@ from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
 from engine.query import Field, Filter, Query, Term
 from engine.rank.steps import Steps
+from engine.recordings import damage, publish_recordings
 from engine.result import SearchResult
 from engine.search import Listing, Plain, Scope, Searcher, Shelf
 from engine.search.example import absolute, modality_of
@@ -298,7 +299,7 @@ class Library(Shelf):
         """
         from engine.collect.dupes import find_dupes
 
-        place = self._place(modalities, under)
+        place = self.place(modalities, under)
         return find_dupes(
             self._catalogue, self.profile, place, exact=exact, similar=similar, saw=saw
         )
@@ -323,7 +324,7 @@ class Library(Shelf):
         """
         from engine.collect.labels import label_files
 
-        place = self._place(modalities, under)
+        place = self.place(modalities, under)
         return label_files(self.profile, self, place, labels, top=top, least=least)
 
     def clusters(
@@ -342,11 +343,16 @@ class Library(Shelf):
         """
         from engine.collect.clusters import find_clusters
 
-        return find_clusters(self.profile, self, self._place(modalities, under), count)
+        return find_clusters(self.profile, self, self.place(modalities, under), count)
 
-    def _place(
+    def label_counts(self) -> dict[str, int]:
+        """Of how many contents each classifier said something, by its name."""
+        return self._catalogue.label_counts()
+
+    def place(
         self, modalities: Collection[str] | None, under: Sequence[str | Path]
     ) -> "collect.Scope":
+        """Which files are meant by kinds and folders; UsageError for a kind that is none."""
         from engine.collect.items import Scope as Place
 
         self._refresh()
@@ -388,6 +394,8 @@ class Library(Shelf):
             vectors += len(native) if key.bridge is None else 0
             opened = open_gallery(catalogue, self._snapshots, key)
             findings += checked(opened, native.ids)
+        catalogue.peaks_since(0)  # which fails for a damaged row
+        findings += damage(catalogue, self._snapshots)
         unreachable = tuple(root for root in catalogue.roots() if not root.is_dir())
         snapshots_ = len(catalogue.snapshots())
         return Verdict(tuple(findings), vectors, snapshots_, unreachable, look.is_sealed)
@@ -470,6 +478,7 @@ class Library(Shelf):
         try:
             for key in keys:
                 count += publish_gallery(writer, self._snapshots, key, tuner)
+            count += publish_recordings(writer, self._snapshots)
         except DiskFullError:
             self.remarks.append(_NO_ROOM)
         return count
@@ -517,7 +526,9 @@ class Library(Shelf):
             writer.check_structure(deeply=True)
             writer.rebuild_derived()
             snapshots.discard(self._snapshots, writer.drop_snapshots())
-            return self.publish(writer)
+            count = self.publish(writer)
+        self._tell_unheard()
+        return count
 
     def forget(self, path: str | Path) -> int:
         """Forget a root, or the files below a folder, or one file; the files stay on disk.

@@ -44,6 +44,8 @@ class Field(StrEnum):
     """A keyword, whole, whatever the case."""
     RATING = "rating"
     """Stars, 0 to 5; a file without a rating has none."""
+    LABEL = "label"
+    """What a classifier says of its content: `Given`, whatever the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,27 @@ class Box:
     east: float
 
 
-Value: TypeAlias = str | Range | Near | Box
+LEAST_CHANCE = 0.05
+"""A library keeps the most probable label of a content, and others down to this probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A label that a classifier gave, whole, whatever the case.
+
+    Attributes:
+        classifier: its name; empty for any.
+        least: the least probability; None where the label must be the most probable one.
+        above: the probability must be greater than `least`.
+    """
+
+    label: str
+    classifier: str = ""
+    least: float | None = None
+    above: bool = False
+
+
+Value: TypeAlias = str | Range | Near | Box | Given
 
 
 @dataclass(frozen=True, slots=True)

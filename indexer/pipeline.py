@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine import models
@@ -20,6 +20,7 @@ from engine.threads import one_blas_thread
 from indexer.embed import embed
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
+from indexer.recognise import recognise
 from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
 from indexer.reread import due, reread
 from indexer.scan import FoundFile, Scan, scan
@@ -78,13 +79,15 @@ def index(
         with one_blas_thread():
             run.work(workers or os.cpu_count() or 1)
         reread(writer, old, workers or os.cpu_count() or 1)
+        recognised = recognise(writer, watch, workers or os.cpu_count() or 1)
         library.record_makers(writer, run.used.values())
         library.publish(writer)
         found = Transcription(writer, watch)
         for one in transcribers:
             found.run(one)
         writer.checkpoint()
-    return found.told(run.report(scans, away, time.perf_counter() - start))
+    report = found.told(run.report(scans, away, time.perf_counter() - start))
+    return replace(report, recognised=recognised)
 
 
 def _absolute(path: str | Path) -> Path:

@@ -15,8 +15,9 @@ from engine.media.formats import SIDECAR
 from engine.media.pieces import Piece, pieces
 from engine.media.probe import Probe, digest, probe
 from engine.media.subtitles import subtitles
-from engine.ports import Encoder
+from engine.ports import AudioRule, Encoder
 from engine.profile import Profile, Track
+from engine.rank.landmarks import PeakFinder
 from engine.store.records import Content, SegmentRecord, WordKind
 from engine.store.stamps import stamp_of
 from engine.types import Modality
@@ -39,11 +40,17 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strand:
-    """What one track makes of a file; no rest where the head is all."""
+    """What one track makes of a file.
+
+    Attributes:
+        rest: what follows the head; None where that is all.
+        finder: of the peaks of what is heard, once the rest was read; None where nothing is.
+    """
 
     encoders: tuple[Encoder, ...]
     head: tuple[Prepared, ...]
     rest: Iterator[Prepared] | None
+    finder: PeakFinder | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,10 +153,11 @@ def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand
 
 
 def _strand(path: Path, kind: Probe, track: Track) -> Strand:
-    stream = _prepare(pieces(path, kind.format, track.rule), track.encoders)
+    finder = PeakFinder() if isinstance(track.rule, AudioRule) else None
+    stream = _prepare(pieces(path, kind.format, track.rule, finder), track.encoders)
     most = READ_AHEAD.get(kind.modality, READ_AHEAD_ELSE)
     head = tuple(islice(stream, most))
-    return Strand(track.encoders, head, stream if len(head) == most else None)
+    return Strand(track.encoders, head, stream if len(head) == most else None, finder)
 
 
 def _prepare(stream: Iterator[Piece], encoders: Sequence[Encoder]) -> Iterator[Prepared]:

@@ -10,5 +10,6 @@ def command(library: LibraryOption = None) -> None:
     """Make everything derived again from the catalogue: snapshots, words, facts of files."""
     with open_library(read_settings(library)) as opened:
         count = opened.rebuild()
-        print_remarks(opened.remarks)
+        remarks = opened.remarks
+    print_remarks(remarks)
     console().print(f"Made {count} snapshots, and all that words and conditions read.")

@@ -1,6 +1,6 @@
 """Low-rank bilinear score: s(x, y) = x' (sum_r u_r v_r') y.
 
-min E_ij (s(x_i, y_j) - n [i = j])^2 + 2 lambda (|U|^2 + |V|^2)/2: pairs shall score, all others
+min E_ij (s(x_i, y_j) - n [i = j])^2 + lambda (|U|^2 + |V|^2): pairs shall score, all others
 not. The penalty of both factors is the nuclear norm of U V' (Srebro et al., Maximum-margin matrix
 factorization, 2005), so weak directions vanish; low-rank bilinear scores in retrieval: Bai et al.,
 Supervised semantic indexing, 2009. Solved by alternating ridge regressions, each of them exact from
@@ -18,6 +18,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Linear
 from engine.align.moments import moments, single
 from engine.align.pairs import Pairs, Wide
+from engine.align.span import in_span
 
 STEPS = 50
 
@@ -41,6 +42,7 @@ class Bilinear:
         del pairs
         return tuple(replace(self, penalty=one) for one in (0.1, 0.03, 0.01))
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Alternate from the directions of largest covariance."""
         known = moments(pairs)

@@ -33,6 +33,7 @@ from engine.align.moments import (
     whitening,
 )
 from engine.align.pairs import Pairs, Wide
+from engine.align.span import axes_of, in_span
 from engine.arrays import unit_rows
 from engine.types import Vectors
 
@@ -66,6 +67,7 @@ class Canonical:
         settings = ((0.3, 64), (0.1, 64), (0.1, 128), (0.03, 128))
         return tuple(dict.fromkeys(Canonical(ridge, min(rank, most)) for ridge, rank in settings))
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Carry both sides to what they have in common; the report holds the correlations."""
         found = solve(moments(pairs), self.ridge, self.rank, self.power)
@@ -76,6 +78,23 @@ class Canonical:
             self.name,
             {"correlations": found.correlations.round(6).tolist()},
         )
+
+
+def directions(pairs: Pairs, ridge: float, rank: int, power: float) -> "Directions":
+    """Those of features (n, D), of which there may be far more than pairs."""
+    axes = axes_of(pairs.left), axes_of(pairs.right)
+    shown = pairs.shown(
+        *(
+            side if onto is None else side @ onto
+            for side, onto in zip((pairs.left, pairs.right), axes, strict=True)
+        )
+    )
+    found = solve(moments(shown), ridge, rank, power)
+    x, y = (
+        side if onto is None else onto @ side
+        for side, onto in zip((found.x, found.y), axes, strict=True)
+    )
+    return Directions(x, y, found.correlations)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

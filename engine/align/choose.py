@@ -8,8 +8,9 @@ took no part in fitting or choosing (Varma and Simon, BMC Bioinformatics 2006).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
@@ -24,9 +25,17 @@ from engine.align.trial import Candidate, Ground, Rows, Trials, Tried
 
 AUTO = "auto"
 
+_BY_NAME_ONLY = ("gcca", "kcca", "kernel-gauss", "kernel-laplace")
+"""What auto leaves out: of two spaces, `gcca` finds the directions of `cca`; `kcca` is `nystroem`
+with every pair a landmark, and `kernel-gauss` approximates the same kernel; a fit of random
+features takes some ten times as long as one of any other method, and there are dozens."""
+
 OUTER = 5
 NESTED_MOST = 3_000
 """Pairs up to which every pair is held out once; of more, one fold is."""
+
+FINALISTS = 4
+"""Methods that are tried in full: those that do best at first sight, on one fold."""
 
 TRIED_MOST = 2_000
 """Of more pairs than `NESTED_MOST`, candidates are compared on so many."""
@@ -35,7 +44,7 @@ JUDGED_MOST = 2_000
 """Of more held-out pairs, so many are looked for."""
 
 Saw = Callable[[int, int], None]
-"""Told how many trials of a method are done, and how many there are."""
+"""Told how many steps are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,12 +73,14 @@ class Choice:
         fitted: the best bridge.
         suffices: the way there was is as good, within a standard error.
         groups: of the pairs that were tried on, (n,).
+        glanced: what each method promised at first sight, where there were many.
     """
 
     fitted: Candidate
     suffices: bool
     tried: tuple[Tried, ...]
     groups: Numbers
+    glanced: Mapping[str, float]
 
     @property
     def blend(self) -> float:
@@ -93,7 +104,7 @@ def choose(
         anchors: pairs that are known anyway, such as texts that both sides read.
         base: the pairs' rows by the way there was until now, (n, k) each, unit; None if there was
             none. It is kept unless the held-out pairs show that something fitted is better.
-        methods: names of `METHODS`, or "auto" for all of them.
+        methods: names of `METHODS`, or "auto" for nearly all of them.
         seed: of folds, resamples and shuffles.
         saw: is told of progress.
 
@@ -137,8 +148,9 @@ class _Chooser:
         return self._choice(ground, len(held), total), outcomes
 
     def held_out(self, ground: Ground) -> tuple[Choice, list[Outcome]]:
-        """One fold is held out, from the choice that is kept."""
-        out = folds(ground.pairs.groups, OUTER, self.seed)[0]
+        """The fold that is nearest to a fifth is held out, from the choice that is kept."""
+        held = folds(ground.pairs.groups, OUTER, self.seed)
+        out = min(held, key=lambda rows: abs(len(rows) * OUTER - len(ground.pairs)))
         choice, outcome = self._judged(ground, out, 0, 1)
         return choice, [outcome]
 
@@ -151,24 +163,33 @@ class _Chooser:
         return choice, judge(ground, others, some, choice.fitted, choice.blend)
 
     def _choice(self, ground: Ground, at: int, total: int) -> Choice:
-        """Try all methods; it is choice number `at` of `total`."""
+        """Try the methods; it is choice number `at` of `total`."""
         trials = Trials(ground, self.seed)
+        looked_at = self.methods if len(self.methods) > FINALISTS else ()
+        steps = len(looked_at) + min(len(self.methods), FINALISTS)
+        done = count(at * steps + 1)
+        glanced = {}
+        for method in looked_at:
+            glanced[method] = trials.glance(method)
+            self.saw(next(done), total * steps)
+        best_first = sorted(self.methods, key=lambda one: -glanced.get(one, 0.0))
         bridges: list[Tried] = []
-        for number, method in enumerate(self.methods, start=1):
+        for method in best_first[:FINALISTS]:
             bridges += trials.of(method)
-            self.saw(at * len(self.methods) + number, total * len(self.methods))
-        groups = ground.pairs.groups
+            self.saw(next(done), total * steps)
         if not bridges:
             raise PairsError(
-                f"{len(ground.pairs)} pairs are too few for "
-                f"{', '.join(one.name for one in self.methods)}.",
+                f"{len(ground.pairs)} pairs are too few for {', '.join(_called(self.methods))}.",
                 hint="Collect more pairs, or try another method.",
             )
-        fitted = simplest(bridges, groups).candidate
-        assert fitted is not None  # noqa: S101  (only the way there was has none)
-        tried = [*trials.existing(), *bridges]
-        suffices = simplest(tried, groups).candidate is None
-        return Choice(fitted, suffices, tuple(tried), groups)
+        tried = (*trials.existing(), *bridges)
+        return Choice(
+            fitted=_fitted(simplest(bridges, ground.pairs.groups)),
+            suffices=simplest(tried, ground.pairs.groups).candidate is None,
+            tried=tried,
+            groups=ground.pairs.groups,
+            glanced={one.name: found for one, found in glanced.items()},
+        )
 
 
 def simplest(tried: Sequence[Tried], groups: Numbers) -> Tried:
@@ -207,6 +228,7 @@ def _report(ground: Ground, choice: Choice, outcomes: Sequence[Outcome], seed: i
         tried_on=len(choice.groups),
         directions=directions(outcome, groups, existing=existing, seed=seed),
         difference=gain,
+        glanced=choice.glanced,
         candidates=rows(choice.tried, choice.groups),
         chosen=choice.fitted.told() | ({"blend": 0.0} if kept else {}),
         correlations=(),
@@ -216,9 +238,19 @@ def _report(ground: Ground, choice: Choice, outcomes: Sequence[Outcome], seed: i
     )
 
 
+def _fitted(tried: Tried) -> Candidate:
+    assert tried.candidate is not None  # noqa: S101  (only the way there was has none)
+    return tried.candidate
+
+
+def _called(methods: Sequence[Aligner]) -> list[str]:
+    return [one.name for one in methods]
+
+
 def _names(methods: str | Sequence[str]) -> Sequence[str]:
     if isinstance(methods, str):
-        return tuple(METHODS) if methods == AUTO else (methods,)
+        auto = tuple(name for name in METHODS if name not in _BY_NAME_ONLY)
+        return auto if methods == AUTO else (methods,)
     return methods
 
 

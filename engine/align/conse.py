@@ -3,9 +3,9 @@
 f(x) = sum_t p_t y_t / |sum_t p_t y_t| with p the softmax over the k largest scores s_t / tau
 (Norouzi et al., Zero-shot learning by convex combination of semantic embeddings, 2014). In the
 starter, the scores are a classifier's logits and y its classes' word vectors; as a method of
-alignment, they are cosines to the left anchors and y the right ones. Weights of rows are not used.
-Cost: none to fit, n_anchors (dl + dr) for each left row. Prefer it where few pairs are many times
-repeated, as classes are; it finds nothing outside what the anchors span.
+alignment, they are cosines to the left anchors and y the right ones. Weights are not used, but rows
+without a say are left out. Cost: none to fit, n_anchors (dl + dr) for each left row. Prefer it
+where few things come many times, as classes do; it finds nothing outside what the anchors span.
 """
 
 from collections.abc import Sequence

@@ -42,7 +42,7 @@ def directions(
     found = []
     for side, name in enumerate(DIRECTIONS):
         before, after, shuffled = (
-            _table(ranks[:, side], depths)
+            _table(ranks[:, side].ravel(), depths)
             for ranks in (outcome.before, outcome.after, outcome.shuffled)
         )
         was = intervals(metrics, before, groups.tolist(), seed=seed)

@@ -20,6 +20,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Waves
 from engine.align.moments import moments, single
 from engine.align.pairs import Pairs, Wide
+from engine.arrays import blocks
 from engine.types import Vectors
 
 LEAST_PAIRS = 100
@@ -61,7 +62,7 @@ class Fourier:
         x, y = pairs.apart()
         waves_x, waves_y = self._waves(x, drawn), self._waves(y, drawn)
         shown = pairs.shown(_features(x, *waves_x), _features(y, *waves_y))
-        found = cca.solve(moments(shown), self.ridge, self.rank, self.power)
+        found = cca.directions(shown, self.ridge, self.rank, self.power)
         (left, right), (own_x, own_y) = pairs.means, shown.means
         return Bridge(
             Waves(left, *waves_x, single(found.x), single(own_x @ found.x)),
@@ -108,4 +109,7 @@ class Laplace(Fourier):
 
 def _features(rows: Wide, frequencies: Vectors, phases: Vectors) -> Vectors:
     """cos(x W + b), (n, D), all times the same number; float32 keeps 50,000 rows below 0.5 GB."""
-    return single(np.cos(single(rows) @ frequencies + phases))
+    found = np.empty((len(rows), len(phases)), np.float32)
+    for part in blocks(len(rows)):
+        found[part] = np.cos(single(rows[part]) @ frequencies + phases)
+    return found

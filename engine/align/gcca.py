@@ -19,6 +19,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Linear, Map
 from engine.align.moments import moments, signs, single, whitening
 from engine.align.pairs import Pairs, PairsError, Wide
+from engine.align.span import in_span
 from engine.types import Vectors
 
 LEAST_VIEWS = 2
@@ -46,6 +47,7 @@ class Generalised:
         ranks = dict.fromkeys(min(rank, most) for rank in (64, 128))
         return tuple(Generalised(self.ridge, rank, self.power) for rank in ranks)
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Two views."""
         known = moments(pairs)

@@ -18,6 +18,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Linear
 from engine.align.moments import NEGLIGIBLE, Moments, moments, signs, single
 from engine.align.pairs import Pairs, Wide
+from engine.align.span import in_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Joint:
         del pairs
         return tuple(Joint(rank) for rank in (32, 64, 128))
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Factorise, and read the factors from each side alone."""
         known = moments(pairs)

@@ -18,6 +18,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Linear
 from engine.align.moments import moments, single
 from engine.align.pairs import Pairs, Wide
+from engine.align.span import in_span
 
 STEPS = 10_000
 
@@ -46,6 +47,7 @@ class Lasso:
         settings = ((0.3, 1.0), (0.1, 1.0), (0.1, 0.5), (0.03, 0.5))
         return tuple(replace(self, penalty=penalty, l1=l1) for penalty, l1 in settings)
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Predict the right variates from the left."""
         known = moments(pairs)
@@ -67,6 +69,11 @@ class Lasso:
         rows = (axes * root).T
         targets = len(gram) * (axes / root).T @ across
         net = ElasticNet(
-            self.penalty, l1_ratio=self.l1, fit_intercept=False, max_iter=STEPS, tol=1e-10
+            alpha=self.penalty,
+            l1_ratio=self.l1,
+            fit_intercept=False,
+            max_iter=STEPS,
+            tol=1e-10,
+            random_state=0,
         )
-        return np.asarray(net.fit(rows, targets).coef_, dtype=np.float64).T
+        return np.asarray(net.fit(rows, targets).coef_).reshape(across.shape[::-1]).T

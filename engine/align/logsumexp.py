@@ -1,13 +1,14 @@
 """LogSumExp bridge: two items go together if one same anchor is near to both.
 
 score(a, v) = log sum_t exp((cos(a, x_t) + cos(v, y_t)) / tau) over a bank of pairs (x_t, y_t),
-mostly texts that both sides read (the method is folklore of the field, reviewed by no one source
-that we could name; its parts are those of Boyd and Vandenberghe, Convex optimization, 2004, 3.1.5).
+mostly texts that both sides read: the smooth maximum (Boyd and Vandenberghe, Convex optimization,
+2004, 3.1.5) over what may link them. That it is used for bridges we know at second hand only.
 The sum is an inner product of exp(cos(a, x_t) / tau) and exp(cos(v, y_t) / tau), so each side maps
 alone and the logarithm, which keeps order, is left out. Rows are made unit, which takes away the
 popularity of an item that is near to all anchors: the order of right items can differ from the raw
-score's. Weights of rows are not used. Cost: none to fit; n_anchors d for each row, and rows as wide
-as there are anchors. Prefer it with a large bank of texts close to what is asked.
+score's. Weights are not used, but rows without a say are left out. Cost: none to fit; n_anchors d
+for each row, and rows as wide as there are anchors. Prefer it with a large bank of texts close to
+what is asked.
 """
 
 from collections.abc import Sequence

@@ -79,34 +79,6 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Affine:
-    """One matrix, and what is there before it.
-
-    Attributes:
-        mean: (d,).
-        matrix: (d, k).
-        offset: (k,).
-    """
-
-    mean: Vectors
-    matrix: Vectors
-    offset: Vectors
-
-    @property
-    def dim(self) -> int:
-        """Columns of the matrix."""
-        return int(self.matrix.shape[1])
-
-    def factors(self, rows: Vectors) -> Vectors:
-        """(x - mean) A + b, (n, k), as long as they are."""
-        return np.asarray((rows - self.mean) @ self.matrix + self.offset, dtype=np.float32)
-
-    def apply(self, rows: Vectors) -> Vectors:
-        """unit((x - mean) A + b)."""
-        return unit_rows(self.factors(rows))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Waves:
     """Random Fourier features, and one matrix.
 
@@ -301,7 +273,7 @@ class Head:
 
 KINDS: dict[str, type] = {
     one.__name__.lower(): one
-    for one in (Centred, Linear, Affine, Waves, Kernel, Relative, Exponential, Mixed, Head)
+    for one in (Centred, Linear, Waves, Kernel, Relative, Exponential, Mixed, Head)
 }
 """Every kind of map, by the name that a written bridge has for it."""
 

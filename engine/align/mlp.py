@@ -90,11 +90,13 @@ class Perceptron:
 
 
 def _held_out(pairs: Pairs) -> npt.NDArray[np.bool_]:
-    """Every tenth group of the pairs proper, (n,)."""
-    mine = pairs.groups[pairs.blocks == pairs.blocks.min()]
-    _, first = np.unique(mine, return_index=True)
-    chosen = mine[np.sort(first)][::_HELD_OUT]
-    return np.isin(pairs.groups, chosen)
+    """Every tenth group, (n,): of the pairs proper, unless they are too few to judge by."""
+    own = pairs.telling & (pairs.blocks == pairs.blocks.min())
+    if len(np.unique(pairs.groups[own])) < LEAST_GROUPS:
+        own = pairs.telling
+    groups = pairs.groups[own]
+    _, first = np.unique(groups, return_index=True)
+    return np.isin(pairs.groups, groups[np.sort(first)][::_HELD_OUT])
 
 
 class _Training:
@@ -170,10 +172,8 @@ class _Training:
         from torch.nn.functional import cross_entropy
 
         left, right = (self._mapped(side, batch, self.settings.dropout) for side in (0, 1))
-        groups, weights = self.groups[batch], self.weights[batch]
-        alike = groups[:, None] == groups
-        alike.fill_diagonal_(fill_value=False)
-        logits = (self.sharpness.exp() * left @ right.T).masked_fill(alike, float("-inf"))
+        weights = self.weights[batch]
+        logits = self._rivals(self.sharpness.exp() * left @ right.T, batch)
         own = self._tensor(np.arange(len(batch)))
         lost = sum(cross_entropy(one, own, reduction="none") for one in (logits, logits.T))
         return (lost * weights).sum() / weights.sum()
@@ -187,6 +187,13 @@ class _Training:
         rows = rows * self._kept(rows.shape, dropout)
         bent = (rows @ inner + bias).relu() @ outer
         return normalize(rows @ straight + bent * self._kept((len(bent), 1), dropout))
+
+    def _rivals(self, scores: "Tensor", places: "Tensor") -> "Tensor":
+        """Scores of pairs and of what is of other groups; no others of a pair's own group."""
+        groups = self.groups[places]
+        alike = groups[:, None] == groups
+        alike.fill_diagonal_(fill_value=False)
+        return scores.masked_fill(alike, float("-inf"))
 
     def _kept(self, shape: tuple[int, ...], dropout: float) -> "Tensor | float":
         """What is left in, so much larger that the mean stays."""
@@ -203,6 +210,7 @@ class _Training:
 
         with torch.no_grad():
             scores = self._mapped(0, self.judged) @ self._mapped(1, self.judged).T
+            scores = self._rivals(scores, self.judged)
         own = scores.diagonal()
         ranks = [1 + (one > own[:, None]).sum(dim=1) for one in (scores, scores.T)]
         return float(torch.stack(ranks).double().reciprocal().mean())

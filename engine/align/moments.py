@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.align.pairs import Pairs, PairsError, Wide
+from engine.align.pairs import Pairs, PairsError, Wide, mean_of
 from engine.arrays import blocks
 from engine.types import Vectors
 
@@ -55,7 +55,7 @@ def summed(pairs: Pairs) -> Moments:
     for block in np.unique(pairs.blocks):
         mine = np.flatnonzero(pairs.blocks == block)
         weights = pairs.weights[mine].astype(np.float64)
-        means = [_mean(side, mine, weights) for side in (pairs.left, pairs.right)]
+        means = [mean_of(side, mine, weights) for side in (pairs.left, pairs.right)]
         for part in blocks(len(mine)):
             root = np.sqrt(weights[part])[:, None]
             x = (pairs.left[mine[part]] - means[0]) * root
@@ -127,11 +127,3 @@ def single(values: npt.NDArray[np.floating]) -> Vectors:
 
 def _sizes(dl: int, dr: int) -> tuple[tuple[int, int], ...]:
     return (dl, dl), (dl, dr), (dr, dr)
-
-
-def _mean(side: Vectors, mine: npt.NDArray[np.int64], weights: Wide) -> Wide:
-    """Weighted mean (d,) of some rows of a side, without a float64 copy of all of them."""
-    total = np.zeros(side.shape[1])
-    for part in blocks(len(mine)):
-        total += weights[part] @ side[mine[part]]
-    return np.asarray(total / weights.sum())

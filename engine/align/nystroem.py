@@ -18,6 +18,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Kernel, gaussian
 from engine.align.moments import inverse_root, moments, single
 from engine.align.pairs import Pairs, Wide
+from engine.arrays import blocks
 from engine.types import Vectors
 
 LEAST_PAIRS = 100
@@ -54,7 +55,7 @@ class Nystroem:
         marks = pairs.shown(single(x), single(y)).some(self.landmarks)
         left, right = Side.of(x, marks.left, self.width), Side.of(y, marks.right, self.width)
         shown = pairs.shown(left.features(x), right.features(y))
-        found = cca.solve(moments(shown), self.ridge, self.rank, self.power)
+        found = cca.directions(shown, self.ridge, self.rank, self.power)
         (mean_x, mean_y), (own_x, own_y) = pairs.means, shown.means
         return Bridge(
             left.onto(mean_x, own_x, found.x),
@@ -87,7 +88,10 @@ class Side:
 
     def features(self, rows: Wide) -> Wide:
         """phi, (n, m)."""
-        return gaussian(rows, self.landmarks, self.gamma) @ self.root
+        found = np.empty((len(rows), len(self.landmarks)))
+        for part in blocks(len(rows)):
+            found[part] = gaussian(rows[part], self.landmarks, self.gamma) @ self.root
+        return found
 
     def onto(self, mean: Vectors, own: Vectors, directions: Wide) -> Kernel:
         """The map of this side; `own` is the mean of its features."""

@@ -14,6 +14,9 @@ from engine.types import Vectors
 
 NEIGHBOURS = 3
 
+SHUFFLES = 3
+"""In each fold; one alone may be lucky."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
@@ -25,7 +28,7 @@ class Outcome:
         answers: how many of these were right, (n,).
         before: ranks by the way there was, (n, 2); where there was none, all are tied.
         after: ranks by what was chosen, (n, 2).
-        shuffled: ranks by the fitted bridge alone, fitted on shuffled pairs, (n, 2).
+        shuffled: ranks by the fitted bridge alone, fitted on shuffled pairs, (n, 2, `SHUFFLES`).
         by_chance: reciprocal rank to expect of a random order, (n,).
         near_before: numbers of the pairs whose right sides come first, (n, `NEIGHBOURS`); -1 where
             there are fewer.
@@ -59,7 +62,10 @@ def judge(
     right, before = relevant(held.pairs), held.before
     pool = fitted_on.pool(candidate.weight)
     after = mix(before, scored(candidate.aligner.fit(pool), held), blend)
-    cut = scored(candidate.aligner.fit(unlinked(pool)), held)
+    cut = [
+        both_ways(scored(candidate.aligner.fit(unlinked(pool, seed)), held), right)
+        for seed in range(SHUFFLES)
+    ]
     answers = right.sum(axis=1)
     return Outcome(
         rows=rows,
@@ -67,7 +73,7 @@ def judge(
         answers=answers,
         before=both_ways(before, right),
         after=both_ways(after, right),
-        shuffled=both_ways(cut, right),
+        shuffled=np.stack(cut, axis=-1),
         by_chance=_by_chance(answers, len(rows)),
         near_before=_near(before, rows),
         near_after=_near(after, rows),

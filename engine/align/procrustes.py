@@ -14,6 +14,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Centred, Linear
 from engine.align.moments import moments, single
 from engine.align.pairs import Pairs
+from engine.align.span import in_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Procrustes:
         del pairs
         return (self,)
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Turn the left space onto the right one."""
         left, _, right = np.linalg.svd(moments(pairs).xy, full_matrices=False)

@@ -3,10 +3,10 @@
 f(x)_i = max(0, cos(x, a_i))^p for the k nearest anchors a_i and 0 for all others; the right side
 likewise with the other halves of the anchors; the score is the cosine of f (Norelli et al., ASIF:
 coupled data turns unimodal models to multimodal without training, 2023; Moschella et al., Relative
-representations enable zero-shot latent space communication, 2023). Weights of rows are not used.
-Cost: none to fit; n_anchors d for each row, and rows as wide as there are anchors. Prefer it where
-pairs come and go, as each can be taken out again; with many anchors that lie close to what is
-asked.
+representations enable zero-shot latent space communication, 2023). Weights are not used, but rows
+without a say are left out. Cost: none to fit; n_anchors d for each row, and rows as wide as there
+are anchors. Prefer it where pairs come and go, as each can be taken out again; with many anchors
+that lie close to what is asked.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The report on a choice: what it reached, compared with what, how sure that is, in plain words."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -88,6 +88,8 @@ class Report:
         folds: how often pairs were held out.
         tried_on: how many pairs candidates were compared on at most.
         difference: in MRR, mean of both directions, after less before.
+        glanced: MRR of each method on one fold at middling settings, by which those that were tried
+            in full were taken; empty where all were.
         candidates: best first.
         chosen: method, settings, weight of a pair beside an anchor, and share of the score.
         correlations: canonical ones, largest first, where the method has them.
@@ -108,6 +110,7 @@ class Report:
     tried_on: int
     directions: tuple[Direction, ...]
     difference: Difference
+    glanced: Mapping[str, float]
     candidates: tuple[Row, ...]
     chosen: Mapping[str, Any]
     correlations: tuple[float, ...]
@@ -119,6 +122,29 @@ class Report:
         """As JSON, such as it reads back from a file."""
         told: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
         return told
+
+
+def named(
+    told: Mapping[str, Any], sides: tuple[str, str], name: Callable[[int], tuple[str, str]]
+) -> dict[str, Any]:
+    """A told report that says what its sides and the pairs of its examples are.
+
+    Args:
+        told: as of `Report.told`.
+        sides: what is on the left and on the right, such as "pictures" and "sounds".
+        name: of both sides of a pair, by its number.
+
+    Returns:
+        The report with `sides`, and `names`: both names by the pair's number, as a word.
+    """
+    shown = {
+        pair for one in told["examples"] for pair in (one["pair"], *one["before"], *one["after"])
+    }
+    return {
+        **told,
+        "sides": list(sides),
+        "names": {str(pair): list(name(pair)) for pair in sorted(shown)},
+    }
 
 
 def sentence(
@@ -133,3 +159,21 @@ def sentence(
     )
     kept = "The way there was is kept." if existing else "It should not be relied on."
     return f"{words}: {figures}." + ("" if verdict == "helps" else f" {kept}")
+
+
+def chosen_in_words(told: Mapping[str, Any]) -> str:
+    """Which bridge was chosen, and what it was fitted on, of a told report."""
+    one = told["chosen"]
+    settings = ", ".join(f"{name} {value}" for name, value in one["settings"].items())
+    method = f"{one['method']} ({settings})" if settings else one["method"]
+    pairs, anchors = f"{told['pairs']:,} pairs", f"{told['anchors']:,} anchors"
+    fitted = {
+        None: f"fitted on {pairs}",
+        0.0: f"fitted on {anchors}, seen from where the {pairs} lie",
+    }.get(one["weight"], f"fitted on {pairs}, each counting {one['weight']} of {anchors}")
+    share = one["blend"]
+    if told["compared_with"] == "chance" or share == 1:
+        return f"{method}, {fitted}"
+    if not share:
+        return f"none; best of the fitted was {method}"
+    return f"{method}, {fitted}; {share * 100:.0f} % of the score, the way there was has the rest"

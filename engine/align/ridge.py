@@ -14,6 +14,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Centred, Linear
 from engine.align.moments import moments, ridged, single
 from engine.align.pairs import Pairs
+from engine.align.span import in_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Ridge:
         del pairs
         return tuple(Ridge(one) for one in (1.0, 0.1, 0.01))
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Predict the right side from the left."""
         known = moments(pairs)

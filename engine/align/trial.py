@@ -26,9 +26,6 @@ BLENDS = (0.25, 0.5, 0.75, 1.0)
 
 FOLDS = 3
 
-_NEXT_TO_NOTHING = 1e-6
-"""Weight of pairs that teach nothing but where both sides lie."""
-
 Rows: TypeAlias = tuple[Vectors, Vectors]
 """Unit rows of both sides, (n, k) each, whose inner product is a score."""
 
@@ -66,7 +63,7 @@ class Ground:
         """
         if weight is None:
             return self.pairs
-        return self.pairs.pooled(self.anchors, weight or _NEXT_TO_NOTHING)
+        return self.pairs.pooled(self.anchors, weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +126,50 @@ class Trials:
             return []
         return [Tried(None, self._judged([fold.before for fold in self._folds]))]
 
+    def glance(self, method: Aligner) -> float:
+        """MRR of a method at middling settings on one fold, at the best blend; 0 if it has none.
+
+        It is what long trials are saved by: most methods are far behind on any pairs.
+        """
+        settings = self._settings(method)
+        if not settings:
+            return 0.0
+        fold = self._folds[0]
+        try:
+            bridge = settings[len(settings) // 2].fit(fold.rest.pool(self._weight))
+        except PairsError:
+            return 0.0
+        fitted = scored(bridge, fold.out)
+        mixed = (mix(fold.before, fitted, blend) for blend in self._blends)
+        return max(float((1 / both_ways(one, fold.answers)).mean()) for one in mixed)
+
     def of(self, method: Aligner) -> list[Tried]:
         """All settings of a method at one weight, then the other weights with the best of them.
 
         What some fold's pairs are too few for is left out.
         """
-        anchored = self._ground.anchors is not None
-        first = FIRST_WEIGHT if anchored else None
-        settings = method.variants(self._ground.pool(first))
+        first = self._weight
+        settings = self._settings(method)
         tried = {one: found for one in settings if (found := self._run(one, first))}
-        if tried and anchored:
+        if tried and first is not None:
             best = max(tried, key=lambda one: max(found.mrr for found in tried[one]))
             for weight in (*WEIGHTS, None):
                 if weight != first:
                     tried[best] += self._run(best, weight)
         return list(chain.from_iterable(tried.values()))
+
+    @property
+    def _weight(self) -> float | None:
+        return None if self._ground.anchors is None else FIRST_WEIGHT
+
+    @property
+    def _blends(self) -> Sequence[float]:
+        return BLENDS if self._ground.base is not None else BLENDS[-1:]
+
+    def _settings(self, method: Aligner) -> Sequence[Aligner]:
+        """None where the method says that the pairs are too few for it, whatever the anchors."""
+        alone = method.variants(self._ground.pairs)
+        return method.variants(self._ground.pool(self._weight)) if alone else ()
 
     def _run(self, aligner: Aligner, weight: float | None) -> list[Tried]:
         """With every blend; nothing where it cannot be fitted."""
@@ -151,19 +177,14 @@ class Trials:
             fitted = [scored(aligner.fit(fold.rest.pool(weight)), fold.out) for fold in self._folds]
         except PairsError:
             return []
-        blends = BLENDS if self._ground.base is not None else BLENDS[-1:]
-        return [
-            Tried(
-                Candidate(aligner, weight, blend),
-                self._judged(
-                    [
-                        mix(fold.before, scores, blend)
-                        for fold, scores in zip(self._folds, fitted, strict=True)
-                    ]
-                ),
-            )
-            for blend in blends
-        ]
+        found = []
+        for blend in self._blends:
+            mixed = [
+                mix(fold.before, scores, blend)
+                for fold, scores in zip(self._folds, fitted, strict=True)
+            ]
+            found.append(Tried(Candidate(aligner, weight, blend), self._judged(mixed)))
+        return found
 
     def _judged(self, scores: Sequence[Vectors]) -> Values:
         """Reciprocal rank of each pair, from the scores (m, m) of each fold."""

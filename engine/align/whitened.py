@@ -18,6 +18,7 @@ from engine.align.bridge import Bridge
 from engine.align.maps import Linear
 from engine.align.moments import NEGLIGIBLE, moments, signs, single
 from engine.align.pairs import Pairs, Wide
+from engine.align.span import in_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Whitened:
         most = min(*pairs.left.shape, *pairs.right.shape)
         return tuple(dict.fromkeys(Whitened(min(rank, most)) for rank in (32, 64, 128)))
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Predict the whitened right side from the whitened left."""
         known = moments(pairs)

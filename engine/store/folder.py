@@ -23,6 +23,7 @@ catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all tha
 bridges/       what it was taught with `seehear align`; part of what matters
 catalogue.db-seal, catalogue.db-mark   what tells whether the catalogue is as it was written
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
+classifiers/   what was learnt from labels, if anything was; to be kept with the catalogue
 """
 
 

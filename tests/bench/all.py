@@ -2,11 +2,14 @@
 
 from tests.bench import (
     absent,
+    align,
     bridge,
     cold,
+    imbalance,
     mixed,
     moments,
     ranking,
+    recordings,
     retrieval,
     sounds,
     speed,
@@ -19,6 +22,7 @@ if __name__ == "__main__":
         retrieval,
         absent,
         mixed,
+        imbalance,
         ranking,
         moments,
         speed,
@@ -27,5 +31,7 @@ if __name__ == "__main__":
         sounds,
         video,
         bridge,
+        align,
+        recordings,
     ):
         one.main()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from engine.align import bridge as codec
 from engine.align import choose as choosing
 from engine.align.aligner import METHODS
 from engine.align.bridge import Bridge
-from engine.align.choose import choose, simplest
+from engine.align.choose import Chosen, simplest
 from engine.align.outcome import unlinked
 from engine.align.pairs import Pairs, PairsError
 from engine.align.ranks import both_ways, ranks, relevant
@@ -22,6 +23,7 @@ from engine.errors import UsageError
 from engine.types import Vectors
 
 SHARED, WIDTH = 8, 24
+QUICK = ("procrustes", "ridge", "cca")
 
 Rows = tuple[Vectors, Vectors]
 
@@ -48,6 +50,17 @@ def known(count: int, spread: float, seed: int = 70) -> Rows:
     """Rows of a way there was; the larger the spread, the worse it is."""
     rows = normal(seed, count, WIDTH)
     return unit_rows(rows), unit_rows(rows + spread * normal(seed + 1, count, WIDTH))
+
+
+def choose(
+    pairs: Pairs,
+    anchors: Pairs | None = None,
+    base: Rows | None = None,
+    methods: str | Sequence[str] = QUICK,
+    **more: Any,
+) -> Chosen:
+    """As the real one, among a few quick methods."""
+    return choosing.choose(pairs, anchors, base, methods, **more)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +165,14 @@ def test_with_anchors_every_weight_is_tried_and_the_pairs_alone() -> None:
     assert sum(one.method is None for one in report.candidates) == 1
 
 
+def test_anchors_do_not_make_a_method_worth_trying_that_wants_many_pairs() -> None:
+    anchors = Pairs.of(*linear(300, seed=20))
+
+    report = choose(Pairs.of(*linear(30)), anchors, methods=["ridge", "nystroem"]).report
+
+    assert {one.method for one in report.candidates} == {"ridge"}
+
+
 def test_a_weight_of_nothing_sees_the_anchors_from_where_the_pairs_lie() -> None:
     pairs, anchors = Pairs.of(*linear(30)), Pairs.of(*linear(300, seed=20))
     shifted = Pairs.of(pairs.left + 3, pairs.right - 3)
@@ -170,6 +191,20 @@ def test_one_method_by_name_is_all_that_is_tried() -> None:
     assert {one.method for one in chosen.report.candidates} == {"ridge"}
     with pytest.raises(UsageError, match="no method 'magic'"):
         choose(Pairs.of(*linear(40)), methods=["ridge", "magic"])
+
+
+def test_auto_looks_at_many_methods_and_tries_the_most_promising_in_full() -> None:
+    """A world that is bent: a sign is lost, so what is linear sees nothing."""
+    cause = normal(3, 180, 2)
+    rows = cause + 0.05 * normal(4, 180, 2)
+    bent = np.concatenate([cause**2, np.abs(cause)], axis=1) + 0.05 * normal(5, 180, 4)
+
+    report = choose(Pairs.of(rows, bent), methods="auto").report
+
+    assert {"ridge", "cca", "nystroem", "mlp"} <= report.glanced.keys() < METHODS.keys()
+    assert len({one.method for one in report.candidates}) == choosing.FINALISTS
+    assert report.chosen["method"] == "nystroem"
+    assert report.correlations[0] > 0.9
 
 
 def test_within_one_standard_error_the_simpler_is_taken() -> None:
@@ -299,11 +334,13 @@ def test_a_way_that_is_worse_than_before_is_called_harmful(
 
 
 def test_examples_are_held_out_pairs_with_their_neighbours() -> None:
-    report = choose(Pairs.of(*linear(60)), base=known(60, 0.8)).report
+    report = choose(Pairs.of(*linear(60)), base=known(60, 6.0)).report
 
     assert len(report.examples) == 6
+    assert any(one.rank_before != one.rank_after for one in report.examples)
     for one in report.examples:
         assert len(one.before) == len(one.after) == 3
+        assert (one.rank_before == 1) == (one.before[0] == one.pair)
         assert (one.rank_after == 1) == (one.after[0] == one.pair)
 
 
@@ -314,7 +351,7 @@ def test_progress_ends_where_it_said_it_would() -> None:
         Pairs.of(*linear(40)), methods=["ridge", "procrustes"], saw=lambda *now: seen.append(now)
     )
 
-    assert seen[-1][0] == seen[-1][1] == len(seen) == 12
+    assert seen == [(done, 12) for done in range(1, 13)]
 
 
 def test_many_pairs_are_judged_once_by_a_part_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,6 +363,17 @@ def test_many_pairs_are_judged_once_by_a_part_of_them(monkeypatch: pytest.Monkey
     assert report.protocol == "hold-out"
     assert (report.folds, report.judged, report.tried_on) == (1, 20, 60)
     assert report.verdict == "helps"
+
+
+def test_of_many_pairs_a_huge_group_is_not_all_that_is_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choosing, "NESTED_MOST", 50)
+    groups = [0] * 60 + list(range(1, 81))
+
+    report = choose(Pairs.of(*linear(140), groups)).report
+
+    assert report.judged == 20
 
 
 # Too little
