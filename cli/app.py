@@ -8,6 +8,7 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 from types import FrameType
 from typing import Any
 
@@ -101,16 +102,29 @@ class _StoppedError(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
+        self.number = number
         self.exit_code = 128 + number
 
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
+_AGAIN_S = 0.01
 
 
 def _on_stop(number: int, _frame: FrameType | None) -> None:
     for one in _STOPS:
         signal.signal(one, _on_second_stop)
     raise _StoppedError(number)
+
+
+def _on_unraisable(found: "sys.UnraisableHookArgs") -> None:
+    """A stop that came while Python cleared up was dropped there, so it is asked for again."""
+    stop = found.exc_value
+    if not isinstance(stop, _StoppedError):
+        sys.__unraisablehook__(found)
+        return
+    for one in _STOPS:
+        signal.signal(one, _on_stop)
+    Timer(_AGAIN_S, os.kill, (os.getpid(), stop.number)).start()
 
 
 def _on_second_stop(number: int, _frame: FrameType | None) -> None:
@@ -138,6 +152,7 @@ def main() -> None:
 def run() -> int:
     """Run the command line; returns its exit code."""
     gc.disable()  # importing makes no garbage; commands that run for long switch it on again
+    sys.unraisablehook = _on_unraisable
     for number in _STOPS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
             signal.signal(number, _on_stop)

@@ -1,6 +1,8 @@
 """A process may die or be stopped at any time; more of it in tests.faults."""
 
 import signal
+import subprocess
+import sys
 import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -74,3 +76,51 @@ def test_interrupted(seehear: Terminal, number: signal.Signals, code: int) -> No
         total - done,
         total - done,
     )
+
+
+STOPPED_WHILE_CLEARING_UP = """
+import signal, sys, time
+import cli.app
+
+class Cleared:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def app(arguments, standalone_mode):
+    Cleared()
+    time.sleep(20)
+
+cli.app.app = app
+cli.app.main()
+"""
+
+
+def test_a_stop_that_python_drops_is_not_lost() -> None:
+    """What is raised in a finaliser is printed and forgotten."""
+    command = [sys.executable, "-c", STOPPED_WHILE_CLEARING_UP]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+    assert ended.returncode == 130
+    assert ended.stderr.startswith("Stopped. ")
+    assert "Traceback" not in ended.stderr
+
+
+STOPPED_TWICE = """
+import signal, time
+import cli.app
+
+def app(arguments, standalone_mode):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(20)
+
+cli.app.app = app
+cli.app.main()
+"""
+
+
+def test_whoever_asks_twice_does_not_wait() -> None:
+    command = [sys.executable, "-c", STOPPED_TWICE]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+    assert (ended.returncode, ended.stderr) == (130, "")
