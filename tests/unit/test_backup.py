@@ -130,3 +130,19 @@ def test_only_the_writer_may_write_or_fold_in_the_log(indexed: Library) -> None:
                 reading.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         engine.dispose()
+
+
+def test_what_was_taught_is_copied_with_its_folders(indexed: Library, tmp_path: Path) -> None:
+    deep = indexed.path / "classifiers" / "emotion" / "7"
+    deep.mkdir(parents=True)
+    (deep / "numbers.safetensors").write_bytes(b"numbers")
+    (indexed.path / "bridges").mkdir()
+    (indexed.path / "bridges" / "things.json").write_bytes(b"{}")
+
+    indexed.back_up(tmp_path / "copy")
+    restore(tmp_path / "copy", tmp_path / "restored")
+
+    for folder in (tmp_path / "copy", tmp_path / "restored"):
+        found = folder / "classifiers" / "emotion" / "7" / "numbers.safetensors"
+        assert found.read_bytes() == b"numbers"
+        assert (folder / "bridges" / "things.json").read_bytes() == b"{}"
