@@ -461,10 +461,15 @@ class Library(Shelf):
             self._put_away(writer)
 
     def _put_away(self, writer: CatalogueWriter) -> None:
+        """Fold the log in and seal the catalogue; what has no room for that waits, unsealed."""
         # Our own reader stays open, so SQLite does not fold the log in by itself.
-        with suppress(EngineError, OSError):
+        try:
             writer.checkpoint()
             seal.put(writer.path)
+        except DiskError:
+            raise
+        except (EngineError, OSError):
+            return
 
     def publish(self, writer: CatalogueWriter, profile: Profile | None = None) -> int:
         """Write fresh snapshots where they are behind; returns how many were written.

@@ -6,6 +6,7 @@ size and CRC-32 of the whole file, the seal; the next writer breaks the seal bef
 anything. A catalogue without a seal is being written, or its writer did not end well.
 """
 
+import errno
 import os
 import zlib
 from contextlib import suppress
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
 
-from engine.errors import LibraryDamagedError
+from engine.errors import DiskError, LibraryDamagedError
 from engine.points import reached
 from engine.store.snapshots import sync_folder, write_synced
 
@@ -43,7 +44,10 @@ def path_of(catalogue: Path) -> Path:
 
 
 def put(catalogue: Path) -> None:
-    """Seal a catalogue that nobody writes; one whose log is not empty stays unsealed."""
+    """Seal a catalogue that nobody writes; one whose log is not empty stays unsealed.
+
+    DiskError when the disk fails; OSError when there is no room for it, or too much is open.
+    """
     log = catalogue.with_name(f"{catalogue.name}-wal")
     if log.exists() and log.stat().st_size:
         return
@@ -53,12 +57,16 @@ def put(catalogue: Path) -> None:
     key = _hold(catalogue)
     try:
         write_synced(part, _told(key).encode())
+        reached("seal-written")
+        part.replace(seal)
+        sync_folder(seal.parent)
+        reached("seal-renamed")
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise DiskError(catalogue, error.strerror or str(error)) from error
+        raise
     finally:
         _let_go(key)
-    reached("seal-written")
-    part.replace(seal)
-    sync_folder(seal.parent)
-    reached("seal-renamed")
 
 
 def take_off(catalogue: Path) -> None:

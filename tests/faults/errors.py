@@ -17,14 +17,13 @@ from tests.faults.kill import complete
 from tests.faults.media import Folder, check
 from tests.faults.tally import Tally, main
 
+SYNCS = "fsync,fdatasync"
+
 FAULTS = {
-    ("fsync,fdatasync", "EIO"): {0, 4},
+    (SYNCS, "EIO"): {0, 4},
     ("pwrite64", "EIO"): {0, 4},
-    ("pwrite64", "ENOSPC"): {
-        0,
-        4,
-        13,
-    },  # SQLite tells a full disk from a broken one by what is free
+    # SQLite calls a full disk a broken one where its shared memory cannot grow.
+    ("pwrite64", "ENOSPC"): {0, 4, 13},
     ("write", "ENOSPC"): {0, 13},
     ("rename", "EIO"): {0, 4},
     ("openat", "EMFILE"): {0, 3, 4},
@@ -64,6 +63,7 @@ def run(tally: Tally, calls: int) -> None:
                     shutil.copytree(base, library)
                     ended = failing(place, library, call, f"error={error}:when={number}")
                     met += ended.met
+                    assert ended.code or not ended.met or call != SYNCS, "it said nothing"
                     _judge(ended, codes, library, folder)
             tally.notes.append(f"errors: {call} {error}: met in {met} of {calls} runs")
 
