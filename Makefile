@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint types layers tests bench anchors clean
+.PHONY: demo test lint types layers tests faults bench anchors clean
 
 $(READY): pyproject.toml
 	@echo "Setting up $(VENV); torch is large, so the first time takes a minute or more."
@@ -36,6 +36,9 @@ layers: $(READY)
 
 tests: $(READY)
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: $(READY)  ## kills, lost power, failing disks, damage, in the sizes of a release: hours
+	$(BIN)/python -m tests.faults.all milestone
 
 bench: $(READY)  ## figures, printed and never asserted
 	$(BIN)/python -m tests.bench.all

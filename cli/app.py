@@ -8,6 +8,7 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,8 @@ _COMMANDS = (
     ("status", ("stats",)),
     ("verify", ()),
     ("rebuild", ()),
+    ("backup", ()),
+    ("restore", ()),
     ("forget", ("remove",)),
     ("profiles", ()),
     ("doctor", ()),
@@ -99,11 +102,34 @@ class _StoppedError(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
+        self.number = number
         self.exit_code = 128 + number
 
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+_AGAIN_S = 0.01
+
+
 def _on_stop(number: int, _frame: FrameType | None) -> None:
+    for one in _STOPS:
+        signal.signal(one, _on_second_stop)
     raise _StoppedError(number)
+
+
+def _on_unraisable(found: "sys.UnraisableHookArgs") -> None:
+    """A stop that came while Python cleared up was dropped there, so it is asked for again."""
+    stop = found.exc_value
+    if not isinstance(stop, _StoppedError):
+        sys.__unraisablehook__(found)
+        return
+    for one in _STOPS:
+        signal.signal(one, _on_stop)
+    Timer(_AGAIN_S, os.kill, (os.getpid(), stop.number)).start()
+
+
+def _on_second_stop(number: int, _frame: FrameType | None) -> None:
+    """Whoever asks twice does not want to wait; a commit is there or not, whenever it ends."""
+    os._exit(128 + number)
 
 
 def main() -> None:
@@ -126,7 +152,8 @@ def main() -> None:
 def run() -> int:
     """Run the command line; returns its exit code."""
     gc.disable()  # importing makes no garbage; commands that run for long switch it on again
-    for number in (signal.SIGINT, signal.SIGTERM):
+    sys.unraisablehook = _on_unraisable
+    for number in _STOPS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
             signal.signal(number, _on_stop)
     arguments = sys.argv[1:]
@@ -137,10 +164,17 @@ def run() -> int:
     except BaseException as error:  # noqa: BLE001  (the one place that judges them all)
         if "--debug" in arguments:
             traceback.print_exception(error)
-        if isinstance(error, OSError) and (error.errno, error.filename) == (errno.ENOSPC, None):
-            error = DiskFullError(Path("the output"))
-        code = _exit_code(error)
+        code = _exit_code(_told(error) if isinstance(error, OSError) else error)
     return code if isinstance(code, int) else 0
+
+
+def _told(error: OSError) -> BaseException:
+    """What the system refused in a sentence, where it is known wherever it comes up."""
+    if (error.errno, error.filename) == (errno.ENOSPC, None):
+        return DiskFullError(Path("the output"))
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return EngineError("Too many files are open at once.", hint="Allow more: ulimit -n 4096")
+    return error
 
 
 def _exit_code(error: BaseException) -> int:

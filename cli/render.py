@@ -51,6 +51,12 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
 
 
+def print_remarks(remarks: Sequence[str]) -> None:
+    """What a person should know of how a library is read, on stderr."""
+    for remark in remarks:
+        console(stderr=True).print(f"Note: {remark}", markup=False)
+
+
 def shown(path: Path) -> str:
     """A path for the eye: short where it can be, and never able to command the terminal."""
     text = os.fsencode(path).decode(errors="replace")

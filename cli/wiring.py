@@ -9,11 +9,19 @@ if TYPE_CHECKING:
 
 
 def open_library(
-    settings: Settings, *, create: bool = False, any_encoders: bool = False
+    settings: Settings,
+    *,
+    create: bool = False,
+    any_encoders: bool = False,
+    anywhere: bool = False,
 ) -> "Library":
     """Open the library that the settings name."""
     from engine.library import Library
 
     return Library.open(
-        settings.library, create=create, profile=settings.profile, any_encoders=any_encoders
+        settings.library,
+        create=create,
+        profile=settings.profile,
+        any_encoders=any_encoders,
+        anywhere=anywhere,
     )

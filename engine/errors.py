@@ -80,12 +80,13 @@ class LibraryDamagedError(EngineError):
 
     exit_code = 12
 
-    def __init__(self, path: Path, finding: str) -> None:
+    def __init__(self, path: Path, finding: str, *, hint: str = "") -> None:
         super().__init__(
             f"The catalogue {path} is damaged: {finding}.",
-            hint=(
-                "Nothing was deleted. Put a copy of the file back from a backup, or move the "
-                "library folder away and index your folders again."
+            hint=hint
+            or (
+                "Nothing was deleted. Move the library folder away, then put a backup in its place "
+                "(seehear restore BACKUP) or index your folders again."
             ),
         )
         self.path = path
@@ -113,6 +114,20 @@ class DiskFullError(EngineError):
         super().__init__(
             f"The disk that holds {path} is full.",
             hint="What was indexed is kept and can be searched; free some space and run it again.",
+        )
+        self.path = path
+
+
+class DiskError(EngineError):
+    """The disk that holds the library could not be written or synced, or not read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"The disk that holds {path} failed: {reason}.",
+            hint=(
+                "Everything stopped there and nothing was tried again; what was acknowledged "
+                "before is kept. Look after the disk, then see: seehear verify"
+            ),
         )
         self.path = path
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from engine import vectors
 from engine.arrays import blocks, top_k, unit_rows
+from engine.points import reached
 from engine.ports import Alignment, VectorIndex
 from engine.rank.background import NEAR, Background
 from engine.rank.calibrate import Moments, Spread
@@ -386,7 +387,10 @@ def publish_gallery(
     gallery = Gallery.build(key, native, tuner=tuner, contents=contents)
     name, size, digest = snapshots.publish(folder, f"{key.name}-{seq}", gallery.dump())
     record = SnapshotRecord(key.name, key.fingerprint, seq, len(native), name, size, digest)
-    snapshots.discard(folder, catalogue.add_snapshot(record, keep=GENERATIONS))
+    gone = catalogue.add_snapshot(record, keep=GENERATIONS)
+    reached("receipt-written")
+    snapshots.discard(folder, gone)
+    reached("snapshot-discarded")
     return True
 
 

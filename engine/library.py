@@ -3,13 +3,15 @@
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from engine.errors import (
+    DiskError,
+    DiskFullError,
     EngineError,
     LibraryLockedError,
     LibraryMissingError,
@@ -28,12 +30,14 @@ from engine.result import SearchResult
 from engine.search import Listing, Plain, Scope, Searcher, Shelf
 from engine.search.example import absolute, modality_of
 from engine.search.shelf import TAUGHT
-from engine.store import snapshots
+from engine.store import mark, seal, snapshots
 from engine.store.catalogue import CatalogueReader
 from engine.store.checks import Status
 from engine.store.connect import open_reader
-from engine.store.folder import CATALOGUE, is_there, locked
+from engine.store.disks import require_local
+from engine.store.folder import ANYWHERE, CATALOGUE, is_there, locked, written
 from engine.store.folder import create as create_folder
+from engine.store.reading import Reread, reread
 from engine.store.records import Content, FileRecord
 from engine.store.writer import CatalogueWriter
 from engine.types import Ids, Modality, Space
@@ -54,6 +58,15 @@ _UNFINISHED = (
     "a change to profile {0} is under way or was interrupted (go on: seehear profile use {0})"
 )
 
+_LOST = (
+    "{} acknowledged commits cannot be read: the catalogue's log was cut, damaged or left behind "
+    "(seehear index brings back what they held)"
+)
+_NO_ROOM = (
+    "the disk has too little room for snapshots: everything is found without them, only slower "
+    "(free some space, then: seehear rebuild)"
+)
+
 MAX_HITS = 10_000
 
 _VERIFY_TRIES = 3
@@ -62,12 +75,24 @@ _VERIFY_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `verify` found: sentences about damage, empty when all is well, and what was checked."""
+    """What `verify` found.
+
+    Attributes:
+        findings: sentences about damage of the library, empty when all is well.
+        vectors: how many were checked.
+        snapshots: likewise.
+        unreachable: indexed folders that are not there now.
+        sealed: whether every byte of the catalogue was compared with its checksum; it has none
+            while it is written, and from an interrupted run until the next that ends.
+        media: what reading the files again brought, if that was asked for.
+    """
 
     findings: tuple[str, ...]
     vectors: int
     snapshots: int
     unreachable: tuple[Path, ...] = ()
+    sealed: bool = False
+    media: Reread | None = None
 
 
 class How(TypedDict, total=False):
@@ -86,8 +111,18 @@ class Library(Shelf):
     Searching needs no lock. Writing happens inside `writing()`, by one process at a time.
     """
 
-    def __init__(self, path: Path, catalogue: CatalogueReader, profile: Profile) -> None:
+    def __init__(
+        self,
+        path: Path,
+        catalogue: CatalogueReader,
+        profile: Profile,
+        look: seal.Look | None = None,
+    ) -> None:
+        marked = mark.read(path / CATALOGUE)  # before the catalogue is asked: it may go on
+        self._look = look or seal.Look(path / CATALOGUE)
         super().__init__(path, catalogue, profile)
+        if (lost := marked - catalogue.seq()) > 0:
+            self.remarks.append(_LOST.format(lost))
         if moving := catalogue.setting(MOVING):
             name = json.loads(moving).get("profile", "NAME")
             self.remarks.append(_UNFINISHED.format(name))
@@ -100,6 +135,7 @@ class Library(Shelf):
         create: bool = False,
         profile: str | None = None,
         any_encoders: bool = False,
+        anywhere: bool = False,
     ) -> "Library":
         """Open the library in a folder.
 
@@ -109,6 +145,7 @@ class Library(Shelf):
             profile: of a new library; an old one keeps its own.
             any_encoders: open it even when its vectors are of encoders that changed since; it
                 cannot be searched then, but moved (indexer.switch).
+            anywhere: let it lie on a network file system, from now on.
 
         Raises:
             LibraryMissingError: there is none and `create` is false.
@@ -117,11 +154,16 @@ class Library(Shelf):
         """
         folder = Path(path).expanduser().absolute()
         file = folder / CATALOGUE
-        if not is_there(file):
-            if not create:
-                raise LibraryMissingError(folder)
+        there = is_there(file)
+        if not there and not create:
+            raise LibraryMissingError(folder)
+        if not anywhere and not (folder / ANYWHERE).exists():
+            require_local(folder)
+        if not there:
             Profile.load(profile or DEFAULT)  # an unknown name must not leave a folder behind
             create_folder(folder, profile or DEFAULT)
+        if anywhere:
+            (folder / ANYWHERE).touch()
         catalogue = CatalogueReader(file, open_reader(file))
         catalogue.check_format()
         stored = catalogue.setting("profile") or DEFAULT
@@ -140,6 +182,7 @@ class Library(Shelf):
     def close(self) -> None:
         """Close the catalogue; the library cannot be used afterwards."""
         self._catalogue.close()
+        self._look.close()
 
     def __enter__(self) -> Self:
         return self
@@ -219,7 +262,9 @@ class Library(Shelf):
     def _search(self, query: Query, scope: Scope, listing: Listing) -> SearchResult:
         if not 1 <= listing.k <= MAX_HITS:
             raise UsageError(f"k must be from 1 to {MAX_HITS:,}, not {listing.k}.")
-        return Searcher(self.profile, self).search(query, scope, listing)
+        result = Searcher(self.profile, self).search(query, scope, listing)
+        self._look.end()
+        return result
 
     def _admitted(self, query: Query, under: Sequence[str | Path]) -> Ids | None:
         """The files that a query's filters and folders let through; None for all."""
@@ -315,28 +360,38 @@ class Library(Shelf):
         from engine.collect.items import Scope as Place
 
         self._refresh()
+        self._look.end()
         return Place(self._wanted(modalities), absolute(under))
 
     def status(self) -> Status:
         """Counts of everything, and the files that could not be indexed."""
+        self._look.end()
         return self._catalogue.status()
 
-    def verify(self) -> Verdict:
+    def verify(self, *, read_data: bool = False) -> Verdict:
         """Check the catalogue, every vector's checksum, and every snapshot against it.
 
         LibraryLockedError when another process keeps committing meanwhile.
+
+        Args:
+            read_data: read all indexed files again too, and look deeper into the catalogue.
         """
         for _ in range(_VERIFY_TRIES):
             seq = self._catalogue.seq()
-            verdict = self._verified()
+            verdict = self._verified(deeply=read_data)
             if self._catalogue.seq() == seq:
-                return verdict
+                media = reread(self._catalogue) if read_data else None
+                return replace(verdict, media=media)
         raise LibraryLockedError(self.path, None)
 
-    def _verified(self) -> Verdict:
+    def _verified(self, *, deeply: bool) -> Verdict:
         catalogue = self._catalogue
-        catalogue.quick_check()
+        with closing(seal.Look(catalogue.path)) as look:
+            look.end()
+        catalogue.check_structure(deeply=deeply)
         findings = catalogue.inconsistencies()
+        if (lost := mark.read(catalogue.path) - catalogue.seq()) > 0:
+            findings.append(_LOST.format(lost))
         vectors = 0
         for key in self.profile.galleries:
             native = catalogue.vectors_since(key.native, key.modality, 0)
@@ -346,13 +401,15 @@ class Library(Shelf):
         catalogue.peaks_since(0)  # which fails for a damaged row
         findings += damage(catalogue, self._snapshots)
         unreachable = tuple(root for root in catalogue.roots() if not root.is_dir())
-        return Verdict(tuple(findings), vectors, len(catalogue.snapshots()), unreachable)
+        snapshots_ = len(catalogue.snapshots())
+        return Verdict(tuple(findings), vectors, snapshots_, unreachable, look.is_sealed)
 
     def contents(
         self, modalities: Collection[str] | None = None, under: Sequence[str | Path] = ()
     ) -> list[Content]:
         """What can be found: contents of these modalities with a file below one of the folders."""
         self._refresh()
+        self._look.end()
         folders = absolute(under)
         return [
             one
@@ -365,41 +422,75 @@ class Library(Shelf):
 
         Its galleries are made from the catalogue, not from snapshots, and every row is looked at.
         """
-        twin = Library(self.path, self._catalogue, self.untaught)
+        twin = Library(self.path, self._catalogue, self.untaught, self._look)
         twin._shortcuts = False
         return twin
 
     # --- writing -----------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self, *, adopt: bool = True) -> Iterator[CatalogueWriter]:
+    def writing(self, *, adopt: bool = True, sealed: bool = True) -> Iterator[CatalogueWriter]:
         """The catalogue for writing; LibraryLockedError while another process writes.
 
         Args:
             adopt: make the profile's spaces known.
+            sealed: refuse a catalogue that is not as it was sealed.
         """
         with locked(self.path):
-            writer = CatalogueWriter.open(self.path / CATALOGUE)
-            try:
+            if sealed:
+                self._look.end()
+            with self._unsealed() as writer:
                 snapshots.sweep(self._snapshots, (r.name for r in writer.snapshots()))
                 if adopt:
                     self._follow()
                 for space in self.profile.spaces.values() if adopt else ():
                     writer.adopt_space(space)
                 yield writer
-            finally:
-                # Our own reader stays open, so SQLite does not fold the log in by itself.
-                with suppress(EngineError):
-                    writer.checkpoint()
-                writer.close()
+
+    @contextmanager
+    def _unsealed(self) -> Iterator[CatalogueWriter]:
+        """The catalogue without its seal, which it gets back when the log is folded in."""
+        file = self.path / CATALOGUE
+        with written(self.path):
+            seal.take_off(file)
+        with mark.marking(file) as marking, closing(CatalogueWriter.open(file)) as writer:
+            writer.acknowledge = marking
+            try:
+                yield writer
+            except DiskError:
+                raise  # what could not be synced must not be folded in as if it had been
+            except BaseException:
+                self._put_away(writer)
+                raise
+            self._put_away(writer)
+
+    def _put_away(self, writer: CatalogueWriter) -> None:
+        """Fold the log in and seal the catalogue; what has no room for that waits, unsealed."""
+        # Our own reader stays open, so SQLite does not fold the log in by itself.
+        try:
+            writer.checkpoint()
+            seal.put(writer.path)
+        except DiskError:
+            raise
+        except (EngineError, OSError):
+            return
 
     def publish(self, writer: CatalogueWriter, profile: Profile | None = None) -> int:
-        """Write fresh snapshots where they are behind; returns how many were written."""
+        """Write fresh snapshots where they are behind; returns how many were written.
+
+        Where there is no room for them, `remarks` says so: they only make searches faster.
+        """
         keys = (profile or self.profile).galleries
         self._refresh()
         tuner = Plain(profile or self.profile, self)
-        count = sum(publish_gallery(writer, self._snapshots, key, tuner) for key in keys)
-        return count + publish_recordings(writer, self._snapshots)
+        count = 0
+        try:
+            for key in keys:
+                count += publish_gallery(writer, self._snapshots, key, tuner)
+            count += publish_recordings(writer, self._snapshots)
+        except DiskFullError:
+            self.remarks.append(_NO_ROOM)
+        return count
 
     def follow(
         self, writer: CatalogueWriter, profile: Profile, settings: Mapping[str, str]
@@ -427,10 +518,21 @@ class Library(Shelf):
         """What `record_makers` wrote, by ``space:modality``."""
         return self._catalogue.settings(_MADE)
 
+    def back_up(self, target: str | Path) -> int:
+        """Copy what cannot be made again to a new folder (engine.backup); returns its bytes."""
+        from engine.backup import back_up
+
+        self._look.end()
+        (place,) = absolute([target])
+        return back_up(self.path, place)
+
     def rebuild(self) -> int:
-        """Throw away everything derived and make it again from the catalogue."""
-        with self.writing() as writer:
-            writer.quick_check()
+        """Throw away everything derived and make it again from the catalogue.
+
+        A catalogue that is not as it was sealed is taken as it is, if SQLite finds no damage.
+        """
+        with self.writing(sealed=False) as writer:
+            writer.check_structure(deeply=True)
             writer.rebuild_derived()
             snapshots.discard(self._snapshots, writer.drop_snapshots())
             count = self.publish(writer)

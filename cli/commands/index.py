@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from cli.commands.options import AcceptOption, JsonOption, LibraryOption, YesOption
+from cli.render import print_remarks
 from cli.settings import read_settings
 from cli.wiring import open_library
 
@@ -34,6 +35,10 @@ def command(
     ] = None,
     yes: YesOption = False,
     accept_licence: AcceptOption = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Let the library lie on a network file system, from now on."),
+    ] = False,
     json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no report.")] = False,
 ) -> None:
@@ -60,10 +65,12 @@ def command(
             )
         if is_new and chosen and all(exists(path) for path in paths or []):
             Profile.load(chosen).prepare(bar.weights)  # what fails here leaves no library behind
-        with open_library(replace(settings, profile=chosen), create=True) as opened:
+        settings = replace(settings, profile=chosen)
+        with open_library(settings, create=True, anywhere=force) as opened:
             report = index(
                 opened, paths or [], watch=bar.files, watch_weights=bar.weights, words=words
             )
+    print_remarks(opened.remarks)
     if json:
         report_json(report)
     elif not quiet:

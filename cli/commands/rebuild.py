@@ -1,7 +1,7 @@
 """`seehear rebuild`: make everything derived again."""
 
 from cli.commands.options import LibraryOption
-from cli.render import console
+from cli.render import console, print_remarks
 from cli.settings import read_settings
 from cli.wiring import open_library
 
@@ -11,6 +11,5 @@ def command(library: LibraryOption = None) -> None:
     with open_library(read_settings(library)) as opened:
         count = opened.rebuild()
         remarks = opened.remarks
-    for remark in remarks:
-        console(stderr=True).print(f"Note: {remark}", markup=False)
+    print_remarks(remarks)
     console().print(f"Made {count} snapshots, and all that words and conditions read.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.render import console, print_hits, print_json, print_paths, result_json
+from cli.render import print_hits, print_json, print_paths, print_remarks, result_json
 
 if TYPE_CHECKING:
     from engine.result import SearchResult
@@ -54,8 +54,7 @@ def listing(
 
 def show(result: "SearchResult", remarks: Sequence[str], form: Shown) -> None:
     """Print in the form that was asked for; leave with 1 when there is no hit."""
-    for remark in remarks:
-        console(stderr=True).print(f"Note: {remark}", markup=False)
+    print_remarks(remarks)
     if form.json:
         print_json(result_json(result))
     elif form.paths or form.null:

@@ -19,6 +19,7 @@ from engine.align.bridge import write as write_bridge
 from engine.bridges.taught import Before, End, Taught, digest_of
 from engine.errors import DiskFullError, EngineError, UsageError
 from engine.models.cache import FULL
+from engine.points import reached
 from engine.store.snapshots import sync_folder
 from engine.types import Modality, Space
 
@@ -144,8 +145,10 @@ def _put(folder: Path, name: str, numbers: bytes, whole: Mapping[str, Any]) -> N
                 out.write(data)
                 out.flush()
                 os.fsync(out.fileno())
+            reached("bridge-written")
             part.replace(folder / file)
             sync_folder(folder)
+            reached("bridge-renamed")
     except OSError as error:
         if error.errno in FULL:
             raise DiskFullError(folder) from error

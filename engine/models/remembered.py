@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
 
 from engine.models.cache import spoken
+from engine.points import reached
 from engine.types import Vectors
 
 
@@ -42,8 +44,13 @@ def _write(file: Path, rows: Vectors) -> None:
     try:
         with spoken(file.parent):
             file.parent.mkdir(parents=True, exist_ok=True)
+            # numpy's own writing to a file forgets why it failed.
+            np.save(made := BytesIO(), rows)
             with part.open("wb") as stream:
-                np.save(stream, rows)
+                stream.write(made.getvalue())
+                stream.flush()
+                os.fsync(stream.fileno())
+            reached("cache-written")
             part.replace(file)
     finally:
         part.unlink(missing_ok=True)

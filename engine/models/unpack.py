@@ -18,6 +18,7 @@ from engine.models.lock import LockedFile
 from engine.models.receipt import Seal, sha256_of
 from engine.models.refusals import inspect
 from engine.models.sources import FOREIGN
+from engine.points import reached
 
 _CHUNK = 1 << 20
 
@@ -40,7 +41,9 @@ def unpack(archive: Path, file: LockedFile, folder: Path, saw: Callable[[int], N
         check(file, size, sha256, where=archive)
         if file.scheme in FOREIGN:
             inspect(part, archive / file.inner)
+        reached("model-written")
         part.replace(folder / file.name)
+        reached("model-renamed")
     finally:
         part.unlink(missing_ok=True)
     sync_folder(folder)

@@ -410,10 +410,15 @@ class CatalogueReader:
         with self._reading() as connection:
             return checks.status_of(connection, profile, roots, seq)
 
-    def quick_check(self) -> None:
-        """Raise LibraryDamagedError when SQLite finds its own structure broken."""
+    def check_structure(self, *, deeply: bool = False) -> None:
+        """Raise LibraryDamagedError when SQLite finds its own structure broken.
+
+        Args:
+            deeply: also compare every index with its table.
+        """
+        pragma = "PRAGMA integrity_check(1)" if deeply else "PRAGMA quick_check(1)"
         with self._reading() as connection:
-            finding = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
+            finding = str(connection.exec_driver_sql(pragma).scalar_one())
         if finding != "ok":
             raise LibraryDamagedError(self.path, finding)
 
@@ -422,6 +427,11 @@ class CatalogueReader:
         query = select(schema.vector.c.id).order_by(schema.vector.c.id)
         with self._reading() as connection:
             return np.array(connection.execute(query).scalars().all(), dtype=np.int64)
+
+    def broken_vectors(self) -> list[str]:
+        """Sentences about vectors that fail their checksums; empty when all is well."""
+        with self._reading() as connection:
+            return checks.broken_vectors(connection)
 
     def inconsistencies(self) -> list[str]:
         """Sentences about rows that do not fit together; empty when all is well."""

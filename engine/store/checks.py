@@ -1,6 +1,7 @@
 """What a catalogue holds, counted, and whether its rows fit together."""
 
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from engine.store import schema
 from engine.store.paths import SIDECAR_FORMAT
 from engine.store.records import State
 from engine.types import Modality
+
+_ROWS = 1_000
+"""Read at once where every row is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,14 @@ def lost_labels(connection: Connection) -> list[str]:
 def _told(connection: Connection, checks: Mapping[str, Select[int]]) -> list[str]:
     counts = {text: connection.execute(query).scalar_one() for text, query in checks.items()}
     return [f"{count} {text}" for text, count in counts.items() if count]
+
+
+def broken_vectors(connection: Connection) -> list[str]:
+    """Sentences about vectors that fail their checksums; empty when all is well."""
+    vector = schema.vector.c
+    rows = connection.execute(select(vector.half, vector.crc32)).yield_per(_ROWS)
+    count = sum(zlib.crc32(row.half) != row.crc32 for row in rows)
+    return [f"{count} vectors fail their checksums"] if count else []
 
 
 def absolute(root: bytes, path: bytes) -> Path:

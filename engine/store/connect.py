@@ -1,6 +1,7 @@
 """How SQLite is opened: one writer, any number of readers, foreign errors mapped to ours."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,12 +12,15 @@ from urllib.parse import quote
 from sqlalchemy import Engine, create_engine, event, pool
 from sqlalchemy.exc import DatabaseError
 
-from engine.errors import DiskFullError, EngineError, LibraryDamagedError
+from engine.errors import DiskError, DiskFullError, EngineError, LibraryDamagedError
 from engine.store.filters import km_between
 from engine.store.texts import fits
 
 PAGE_SIZE = 8192
 """Two float16 rows of 1608 components fit on such a page; on 4096 bytes only one would."""
+
+_LEAST_FREE = 2**17
+"""SQLite lets the file of its shared memory grow by 32 KiB, and the log by some pages."""
 
 _WRITER_SETTINGS = (
     "journal_mode=WAL",
@@ -37,6 +41,28 @@ def open_writer(path: Path) -> Engine:
 def open_reader(path: Path) -> Engine:
     """A connection that only reads and never waits for the writer."""
     return _engine(path, "ro&immutable=1" if _is_fixed(path) else "ro", _READER_SETTINGS)
+
+
+def copy_catalogue(source: Path, target: Path) -> None:
+    """Copy a catalogue as it is now, safely to disk; another process may write meanwhile.
+
+    All pages are read in one transaction, so a commit can neither tear the copy nor begin it anew.
+    Receipts of snapshots, which are not copied, are left out.
+    """
+    engine = open_reader(source)
+    try:
+        with mapped_errors(source), closing(engine.raw_connection()) as reading:
+            ours = reading.driver_connection
+            if not isinstance(ours, sqlite3.Connection):
+                raise TypeError(type(ours))
+            with closing(sqlite3.connect(target)) as copied:
+                ours.backup(copied)
+                copied.execute("DELETE FROM snapshot")
+                copied.commit()
+    finally:
+        engine.dispose()
+    with target.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def word_search_lacks() -> str:
@@ -104,11 +130,22 @@ def mapped_errors(path: Path) -> Iterator[None]:
 
 def _translate(path: Path, error: BaseException) -> EngineError:
     name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL"):
+    failed = name.startswith("SQLITE_IOERR")
+    if name.startswith("SQLITE_FULL") or (failed and _is_full(path)):
         return DiskFullError(path)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return LibraryDamagedError(path, str(error))
+    if failed:
+        return DiskError(path, f"{error} ({name})")
     return EngineError(
         f"The catalogue {path} could not be used: {error} ({name or 'SQLite'}).",
         hint="Nothing that was acknowledged is lost; see: seehear verify",
     )
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is no room for what SQLite wanted to write, which it calls an I/O error."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_FREE
+    except OSError:
+        return False

@@ -13,11 +13,15 @@ from engine.store.writer import CatalogueWriter
 
 CATALOGUE = "catalogue.db"
 SNAPSHOTS = "snapshots"
+ANYWHERE = "anywhere"
+"""Lies in a library that may be on a network file system, because somebody said so."""
+
 _LOCK = "writer.lock"
 _README = """This folder is a seehear library. Do not edit the files in it.
 
 catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
 bridges/       what it was taught with `seehear align`; part of what matters
+catalogue.db-seal, catalogue.db-mark   what tells whether the catalogue is as it was written
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
 classifiers/   what was learnt from labels, if anything was; to be kept with the catalogue
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from engine.errors import DiskFullError
+from engine.points import reached
 from engine.store import derived, schema
 from engine.store.snapshots import sync_folder
 
@@ -25,6 +26,8 @@ def migrate(path: Path, engine: Engine, version: int) -> None:
         if version < schema.DERIVED_SINCE:
             _add_derived(connection)
         connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")
+        reached("before-migrating")
+    reached("after-migrating")
 
 
 def copy_of(path: Path, version: int) -> Path:
@@ -40,10 +43,12 @@ def _keep_copy(path: Path, engine: Engine, copy: Path) -> None:
     # The raw connection, because VACUUM must stand outside any transaction.
     with closing(engine.raw_connection()) as connection:
         connection.cursor().execute("VACUUM INTO ?", (os.fsdecode(temporary),))
+    reached("copy-written")
     with temporary.open("rb") as written:
         os.fsync(written.fileno())
     temporary.replace(copy)
     sync_folder(copy.parent)
+    reached("copy-renamed")
 
 
 def _add_derived(connection: Connection) -> None:

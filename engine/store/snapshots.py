@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.errors import DiskFullError
+from engine.errors import DiskError, DiskFullError
+from engine.points import reached
 from engine.store.records import SnapshotRecord
 
 SUFFIX = ".snapshot"
 _TEMPORARY = ".tmp"
 _MARGIN = 64 * 2**20
+"""What is derived must not take the last room, which catalogue and log need."""
 
 
 def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
@@ -23,24 +25,42 @@ def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
 
     Returns:
         name, size and SHA-256 of the file; only then may its receipt be written.
+
+    Raises:
+        DiskFullError: there is not room for twice the bytes and 64 MiB.
+        DiskError: the disk could not be written.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o700)
+        sync_folder(folder.parent)
     if shutil.disk_usage(folder).free < 2 * len(data) + _MARGIN:
         raise DiskFullError(folder)
     name = f"{label}-{secrets.token_hex(6)}{SUFFIX}"
     temporary = folder / (name + _TEMPORARY)
     try:
-        with temporary.open("xb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+        write_synced(temporary, data)
+        reached("snapshot-synced")
         temporary.rename(folder / name)
+        reached("snapshot-renamed")
         sync_folder(folder)
+        reached("snapshot-folder-synced")
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFullError(folder) from error
-        raise
+        raise DiskError(folder, error.strerror or str(error)) from error
     return name, len(data), hashlib.sha256(data).hexdigest()
+
+
+def write_synced(file: Path, data: bytes) -> None:
+    """Make a file that is safely on disk; its name is so only after `sync_folder`.
+
+    A sync that fails is not tried again: the second may succeed although the bytes are gone.
+    """
+    with file.open("xb") as out:
+        out.write(data)
+        out.flush()
+        reached("file-written")
+        os.fsync(out.fileno())
 
 
 def read(folder: Path, record: SnapshotRecord) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
+from engine.points import reached
 from engine.rank.landmarks import Codes
 from engine.store import derived, labels, schema
 from engine.store.catalogue import CatalogueReader
@@ -52,6 +53,9 @@ def _words_view(found: Sequence[SegmentRecord], kind: WordKind) -> View:
 class CatalogueWriter(CatalogueReader):
     """A catalogue that may be changed; the caller holds the library's lock."""
 
+    acknowledge: Callable[[int], None] = staticmethod(lambda _seq: None)
+    """Told the number of each commit once it is on disk."""
+
     @classmethod
     def open(cls, path: Path) -> "CatalogueWriter":
         """Open for writing; makes the tables when the file is new, and an older format today's.
@@ -81,8 +85,13 @@ class CatalogueWriter(CatalogueReader):
     def _writing(self) -> Iterator[tuple[Connection, int]]:
         """One transaction with its sequence number; all of it is committed, or nothing."""
         with mapped_errors(self.path), self._engine.begin() as connection:
-            yield connection, _next_seq(connection)
+            seq = _next_seq(connection)
+            yield connection, seq
             derived.drop_words_of_the_gone(connection)
+            reached("before-commit")
+        reached("after-commit")
+        self.acknowledge(seq)
+        reached("acknowledged")
 
     def set_setting(self, key: str, value: str) -> None:
         """Remember a setting."""
@@ -309,6 +318,7 @@ class CatalogueWriter(CatalogueReader):
         # The raw connection, because a checkpoint must stand outside any transaction.
         with mapped_errors(self.path), closing(self._engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        reached("log-folded-in")
 
 
 def _create(connection: Connection) -> None:

@@ -18,12 +18,6 @@ from engine.query import Query
 from making import caption, picture, tone
 
 TRIALS = 60
-UNNOTICED = 0.1
-"""KNOWN LIMIT, not yet 0: vectors have checksums, names, words and B-tree pages have none.
-
-Three flipped bytes gave a wrong list in 16 of 600 trials (2.7 %).
-"""
-
 QUERIES = ("river stone", "number 7", "cold")
 
 
@@ -136,8 +130,7 @@ def test_flipped_bytes_in_the_catalogue(
         shutil.rmtree(copy)
     crashed = {one for one in outcomes if one.startswith("crashed")}
     assert not crashed, f"SEEHEAR_DAMAGE_SEED={seed}: {sorted(crashed)}"
-    assert outcomes.count("wrong") <= UNNOTICED * trials, f"SEEHEAR_DAMAGE_SEED={seed}"
-    assert {"harmless", "noticed"} <= set(outcomes)
+    assert set(outcomes) == {"noticed"}, f"SEEHEAR_DAMAGE_SEED={seed}"
 
 
 def test_a_vector_that_changed(indexed: Terminal) -> None:

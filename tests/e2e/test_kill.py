@@ -1,13 +1,9 @@
-"""A process may die at any time: nothing acknowledged is lost, nothing appears that never was."""
+"""A process may die or be stopped at any time; more of it in tests.faults."""
 
-import os
-import random
-import shutil
 import signal
+import subprocess
+import sys
 import time
-from dataclasses import dataclass, field
-from hashlib import sha256
-from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -16,156 +12,7 @@ import writing
 from terminal import Terminal
 
 from engine.library import Library
-from engine.store.records import FileRecord, State
-from indexer import index
-from making import caption, picture
-
-FILES = 250
-LONGEST_S = 0.6
-"""A whole run takes about this long; a kill comes at a random time in it."""
-
-
-@dataclass
-class Folder:
-    """Media that change, what they ever held, and what was acknowledged of them."""
-
-    root: Path
-    dice: random.Random
-    history: dict[Path, set[bytes]] = field(default_factory=dict)
-    acknowledged: dict[Path, bytes] = field(default_factory=dict)
-    made: int = 0
-
-    def add(self) -> None:
-        self.made += 1
-        self._fill(self.root / f"f{self.made:05}{self.dice.choice(['.txt', '.txt', '.png'])}")
-
-    def _fill(self, path: Path) -> None:
-        self.made += 1
-        if path.suffix == ".png":
-            picture(path, seed=self.made, size=(8, 8))
-        else:
-            caption(path, f"words {self.made} of {path.name}")
-        self._remember(path)
-
-    def _remember(self, path: Path) -> None:
-        self.history.setdefault(path, set()).add(sha256(path.read_bytes()).digest())
-
-    def shake(self) -> None:
-        """Add, change, delete, copy, rename."""
-        for _ in range(20):
-            self.add()
-        files = sorted(self.root.iterdir())
-        for path in self.dice.sample(files, 15):
-            self._fill(path)
-        for path in self.dice.sample(files, 10):
-            self._remember(shutil.copy(path, path.with_stem(f"{path.stem}c")))
-        one, other = (self.dice.sample(files, 6)[i::2] for i in range(2))
-        for source, target in zip(one, other, strict=True):
-            if source.suffix == target.suffix:
-                source.rename(target)
-                self._remember(target)
-        for path in self.dice.sample(sorted(self.root.iterdir()), 15):
-            path.unlink()
-
-    def note(self, pipe: Connection) -> bool:
-        """Take in what the process told before it ended; says whether it came to its end."""
-        ended = False
-        while True:
-            try:
-                told = pipe.recv()
-            except (EOFError, OSError):
-                return ended
-            if isinstance(told, tuple):
-                written, removed = told
-                self.acknowledged.update({Path(path): d for path, d in written.items()})
-                for path in removed:
-                    self.acknowledged.pop(Path(path), None)
-            ended = not isinstance(told, (tuple, str))
-
-
-def cycle(forks: ForkServerContext, folder: Folder, library: Path, wait: float) -> bool:
-    """Start indexing and kill it after a while; says whether it was faster."""
-    ours, theirs = forks.Pipe(duplex=False)
-    process = forks.Process(target=writing.run, args=(library, folder.root, theirs))
-    process.start()
-    theirs.close()
-    assert ours.recv() == "ready"
-    time.sleep(wait)
-    process.kill()
-    process.join()
-    process.close()
-    with ours:
-        return folder.note(ours)
-
-
-def check(folder: Folder, library: Path) -> None:
-    """Nothing lost, no phantom, sound, and it can be searched."""
-    with Library.open(library) as opened:
-        assert opened.verify().findings == ()
-        rows = {
-            path_of(row): row
-            for root in opened._catalogue.roots()
-            for row in opened._catalogue.files(root)
-        }
-        for path, digest in folder.acknowledged.items():
-            if not path.exists() or sha256(path.read_bytes()).digest() != digest:
-                continue  # it changed since: the row may be older or newer
-            assert path in rows, f"lost {path}"
-            assert rows[path].digest == digest, f"lost the content of {path}"
-        for path, row in rows.items():
-            assert row.state is State.INDEXED, row
-            assert row.digest in folder.history[path], f"phantom {path}"
-        found = opened.search("words of", k=1_000, modalities={"text"}).hits
-        assert {path for hit in found for path in (hit.path, *hit.same)} == {
-            path for path in rows if path.suffix == ".txt"
-        }
-
-
-def path_of(row: FileRecord) -> Path:
-    return row.root / os.fsdecode(row.path)
-
-
-def kill_often(forks: ForkServerContext, tmp_path: Path, cycles: int) -> None:
-    seed = int(os.environ.get("SEEHEAR_KILL_SEED", random.randrange(10**6)))  # noqa: S311
-    print(f"SEEHEAR_KILL_SEED={seed}")  # noqa: T201  (shown when it fails)
-    dice = random.Random(seed)  # noqa: S311
-    library = tmp_path / "library"
-    folder = Folder(tmp_path / "root", dice)
-    folder.root.mkdir()
-    for _ in range(FILES):
-        folder.add()
-    finished = 0
-    for number in range(cycles):
-        finished += cycle(forks, folder, library, dice.random() * LONGEST_S)
-        if (library / "catalogue.db").exists():
-            check(folder, library)
-        if number % 3 == 2:
-            complete(folder, library)
-        folder.shake()
-    assert finished < cycles, "no run was ever killed"
-    assert folder.acknowledged
-    complete(folder, library)
-
-
-def complete(folder: Folder, library: Path) -> None:
-    """The next run brings everything up to date."""
-    with Library.open(library, create=True, profile="hashed") as opened:
-        report = index(opened, [folder.root], workers=2)
-        assert report.skipped == ()
-        rows = {path_of(row): row.digest for row in opened._catalogue.files(folder.root)}
-        assert rows == {p: sha256(p.read_bytes()).digest() for p in folder.root.iterdir()}
-        folder.acknowledged = dict(rows)
-        assert index(opened).encoded == 0
-    check(folder, library)
-
-
-def test_a_few_kills(forks: ForkServerContext, tmp_path: Path) -> None:
-    kill_often(forks, tmp_path, 12)
-
-
-@pytest.mark.slow
-def test_many_kills(forks: ForkServerContext, tmp_path: Path) -> None:
-    kill_often(forks, tmp_path, 50)
+from making import caption
 
 
 def test_killed_while_the_library_is_made(forks: ForkServerContext, tmp_path: Path) -> None:
@@ -229,3 +76,51 @@ def test_interrupted(seehear: Terminal, number: signal.Signals, code: int) -> No
         total - done,
         total - done,
     )
+
+
+STOPPED_WHILE_CLEARING_UP = """
+import signal, sys, time
+import cli.app
+
+class Cleared:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def app(arguments, standalone_mode):
+    Cleared()
+    time.sleep(20)
+
+cli.app.app = app
+cli.app.main()
+"""
+
+
+def test_a_stop_that_python_drops_is_not_lost() -> None:
+    """What is raised in a finaliser is printed and forgotten."""
+    command = [sys.executable, "-c", STOPPED_WHILE_CLEARING_UP]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+    assert ended.returncode == 130
+    assert ended.stderr.startswith("Stopped. ")
+    assert "Traceback" not in ended.stderr
+
+
+STOPPED_TWICE = """
+import signal, time
+import cli.app
+
+def app(arguments, standalone_mode):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(20)
+
+cli.app.app = app
+cli.app.main()
+"""
+
+
+def test_whoever_asks_twice_does_not_wait() -> None:
+    command = [sys.executable, "-c", STOPPED_TWICE]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+    assert (ended.returncode, ended.stderr) == (130, "")

@@ -383,7 +383,7 @@ def test_a_damaged_page_is_found(catalogue: CatalogueWriter) -> None:
     reader = CatalogueReader(catalogue.path, open_reader(catalogue.path))
 
     with pytest.raises(LibraryDamagedError):
-        reader.quick_check()
+        reader.check_structure()
     reader.close()
 
 

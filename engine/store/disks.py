@@ -1,0 +1,54 @@
+"""What a folder lies on: a disk of this computer, or one that is reached over a network."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.errors import EngineError
+
+_MOUNTS = Path("/proc/self/mountinfo")
+
+_REMOTE = (
+    "9p afpfs afs beegfs ceph cifs davfs fuse.davfs2 fuse.glusterfs fuse.rclone fuse.s3fs "
+    "fuse.sshfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 smb3 smbfs"
+)
+"""Kinds of file system whose other users do not share this computer's memory, nor its locks."""
+
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+def require_local(folder: Path) -> None:
+    """EngineError for a folder on a network file system: SQLite's log needs shared memory.
+
+    What a folder lies on is known on Linux; elsewhere nothing is refused.
+    """
+    try:
+        mounts = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return
+    kind = kind_of(Path(os.path.realpath(folder)), mounts)
+    if kind in _REMOTE.split():
+        raise EngineError(
+            f"The library folder {folder} is on a network file system ({kind}), where several "
+            "computers could damage it.",
+            hint="Choose a local one with --library PATH; or, if no other computer ever uses it: "
+            "seehear index --force",
+        )
+
+
+def kind_of(folder: Path, mounts: Iterable[bytes]) -> str:
+    """The kind of file system that a folder is on; empty when no mount point leads there.
+
+    Args:
+        folder: absolute, without symbolic links.
+        mounts: lines as in /proc/self/mountinfo (proc_pid_mountinfo(5)).
+    """
+    best, kind = -1, ""
+    for line in mounts:
+        fields, _, rest = line.partition(b" - ")
+        point = _OCTAL.sub(lambda code: bytes([int(code[1], 8)]), fields.split()[4])
+        # Of two at one point, the later hides the earlier.
+        if len(point) >= best and folder.is_relative_to(os.fsdecode(point)):
+            best, kind = len(point), os.fsdecode(rest.split()[0])
+    return kind
