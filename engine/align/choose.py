@@ -38,6 +38,9 @@ NESTED_MOST = 3_000
 FINALISTS = 4
 """Methods that are tried in full: those that do best at first sight, on one fold."""
 
+MANY_ROWS, FINALISTS_OF_MANY = 1_500, 2
+"""Of more pairs and anchors a fit takes seconds, and methods differ less."""
+
 TRIED_MOST = 2_000
 """Of more pairs than `NESTED_MOST`, candidates are compared on so many."""
 
@@ -168,8 +171,10 @@ class _Chooser:
     def _choice(self, ground: Ground, at: int, total: int) -> Choice:
         """Try the methods; it is choice number `at` of `total`."""
         trials = Trials(ground, self.seed)
-        looked_at = self.methods if len(self.methods) > FINALISTS else ()
-        steps = len(looked_at) + min(len(self.methods), FINALISTS)
+        rows = len(ground.pairs) + (0 if ground.anchors is None else len(ground.anchors))
+        finalists = FINALISTS if rows <= MANY_ROWS else FINALISTS_OF_MANY
+        looked_at = self.methods if len(self.methods) > finalists else ()
+        steps = len(looked_at) + min(len(self.methods), finalists)
         done = count(at * steps + 1)
         glanced = {}
         for method in looked_at:
@@ -177,7 +182,7 @@ class _Chooser:
             self.saw(next(done), total * steps)
         best_first = sorted(self.methods, key=lambda one: -glanced.get(one, 0.0))
         bridges: list[Tried] = []
-        for method in best_first[:FINALISTS]:
+        for method in best_first[:finalists]:
             bridges += trials.of(method)
             self.saw(next(done), total * steps)
         if not bridges:
