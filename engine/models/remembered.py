@@ -1,19 +1,22 @@
 """Rows that are costly to make and always the same: kept in the user's cache, read afterwards."""
 
 import os
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from platformdirs import user_cache_path
 
 from engine.models.cache import spoken
 from engine.points import reached
-from engine.types import Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.types import Vectors
 
 
-def remembered(part: str, name: str, count: int, make: Callable[[], Vectors]) -> Vectors:
+def remembered(part: str, name: str, count: int, make: "Callable[[], Vectors]") -> "Vectors":
     """The rows (count, dim) of that name, read from the cache, or made now and put there.
 
     Args:
@@ -30,7 +33,9 @@ def remembered(part: str, name: str, count: int, make: Callable[[], Vectors]) ->
     return known
 
 
-def _read(file: Path, count: int) -> Vectors | None:
+def _read(file: Path, count: int) -> "Vectors | None":
+    import numpy as np
+
     try:
         rows = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -38,8 +43,10 @@ def _read(file: Path, count: int) -> Vectors | None:
     return rows if len(rows) == count else None
 
 
-def _write(file: Path, rows: Vectors) -> None:
+def _write(file: Path, rows: "Vectors") -> None:
     """Write under another name first: an interrupted process leaves nothing that would be read."""
+    import numpy as np
+
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         with spoken(file.parent):

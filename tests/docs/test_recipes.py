@@ -23,7 +23,7 @@ from worlds import films, pictures, sounds, write_labels, write_pairs  # noqa: E
 
 PAGES = sorted((ROOT / "docs" / "recipes").glob("*.md"))
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-_NUMBER = re.compile(r"[-+]?\d[\d.,:]*")
+_NUMBER = re.compile(r"#[0-9a-f]{7}\b|[-+]?\d[\d.,:]*")
 _RULE = re.compile(r"[\s\u2500]+")
 
 

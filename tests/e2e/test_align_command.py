@@ -95,7 +95,7 @@ def test_pairs_that_do_not_belong_together_change_nothing(
     seehear.index(world / "scans")
     head, *rows = (world / "pairs.csv").read_text().splitlines()
     left, right = zip(*((row.split(",")[0], row.split(",")[1]) for row in rows), strict=True)
-    turned = [f"{a},{b}" for a, b in zip(left, right[17:] + right[:17], strict=True)]
+    turned = [f"{world}/{a},{b}" for a, b in zip(left, right[17:] + right[:17], strict=True)]
     (tmp_path / "wrong.csv").write_text("\n".join([head.removesuffix(",group"), *turned]))
 
     ended = seehear("align", "fit", "--pairs", tmp_path / "wrong.csv", "--method", "ridge")
@@ -150,7 +150,8 @@ def test_a_pair_whose_file_is_gone_is_left_out_and_told(
     seehear: Terminal, world: Path, tmp_path: Path
 ) -> None:
     seehear.index(world / "scans")
-    text = (world / "pairs.csv").read_text() + "gone.png,text:effusion,x\n"
+    text = (world / "pairs.csv").read_text().replace("scans/", f"{world}/scans/")
+    text += "gone.png,text:effusion,x\n"
     (tmp_path / "pairs.csv").write_text(text)
 
     ended = seehear("align", "fit", "--pairs", tmp_path / "pairs.csv", "--method", "ridge")
