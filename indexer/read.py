@@ -1,4 +1,4 @@
-"""One file, read ahead of its turn in a worker thread: digest, kind, and prepared pieces."""
+"""One file, read ahead of its turn in a thread: digest, kind, and prepared pieces."""
 
 import os
 import threading
@@ -10,11 +10,10 @@ from typing import Any
 
 from engine.errors import MediaError
 from engine.facts import Facts
-from engine.media.facts import read_facts
 from engine.media.formats import SIDECAR
-from engine.media.pieces import Piece, pieces
-from engine.media.probe import Probe, digest, probe
-from engine.media.subtitles import subtitles
+from engine.media.pieces import Piece
+from engine.media.probe import Probe, digest
+from engine.media.workers import Workers
 from engine.ports import Encoder
 from engine.profile import Profile, Track
 from engine.store.records import Content, SegmentRecord, WordKind
@@ -88,6 +87,7 @@ class Reader:
 
     profile: Profile
     claimed: set[bytes]
+    decoders: Workers
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, file: FoundFile) -> Reading:
@@ -95,19 +95,19 @@ class Reader:
         path = file.absolute
         found: bytes | None = None
         try:
-            kind = probe(path)
+            kind = self.decoders.probe(path)
             found = digest(path)
             if not self._claim(found):
                 return Known(found)
             tracks = self.profile.tracks(kind.modality)
             if not tracks and kind.format != SIDECAR:
                 return Failed(no_encoder(self.profile, kind.modality), found)
-            strands = strands_of(path, kind, tracks)
+            strands = strands_of(path, kind, tracks, self.decoders)
             partial = len(strands) < len(tracks)
-            facts = read_facts(path, kind.modality, kind.format)
+            facts = self.decoders.facts(path, kind.modality, kind.format)
             words = tuple(
                 SegmentRecord(span, words, WordKind.SUBTITLE)
-                for span, words in subtitles(path, kind.format)
+                for span, words in self.decoders.subtitles(path, kind.format)
             )
         except MediaError as error:
             return Failed(error.sentence, found)
@@ -129,7 +129,9 @@ def no_encoder(profile: Profile, modality: str) -> str:
     return f"unsupported: profile {profile.name} has no {modality}"
 
 
-def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand, ...]:
+def strands_of(
+    path: Path, kind: Probe, tracks: Sequence[Track], decoders: Workers
+) -> tuple[Strand, ...]:
     """Begin to read a file for each track; MediaError when no track can be read.
 
     A video whose pictures cannot be decoded may still be heard, and the reverse.
@@ -137,7 +139,7 @@ def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand
     strands, failures = [], []
     for track in tracks:
         try:
-            strands.append(_strand(path, kind, track))
+            strands.append(_strand(path, kind, track, decoders))
         except MediaError as error:
             failures.append(error)
     if failures and not any(strand.head for strand in strands):
@@ -145,8 +147,8 @@ def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand
     return tuple(strands)
 
 
-def _strand(path: Path, kind: Probe, track: Track) -> Strand:
-    stream = _prepare(pieces(path, kind.format, track.rule), track.encoders)
+def _strand(path: Path, kind: Probe, track: Track, decoders: Workers) -> Strand:
+    stream = _prepare(decoders.pieces(path, kind.format, track.rule), track.encoders)
     most = READ_AHEAD.get(kind.modality, READ_AHEAD_ELSE)
     head = tuple(islice(stream, most))
     return Strand(track.encoders, head, stream if len(head) == most else None)

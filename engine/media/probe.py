@@ -53,6 +53,16 @@ def probe(path: Path) -> Probe:
     return Probe(modality, found, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
 
 
+def has_open_question(path: Path) -> bool:
+    """Tell whether `probe` needs a decoder: only the tracks inside say what the file is.
+
+    Raises:
+        MediaError: not-regular, permission, vanished or io.
+    """
+    with open_regular(path) as file:
+        return is_open_question(file.read(HEAD_BYTES), path.suffix.lower())
+
+
 def identify_file(file: BinaryIO, path: Path) -> tuple[Modality, str]:
     """Decide modality and format of an open file, which is left at its beginning.
 

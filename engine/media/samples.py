@@ -213,7 +213,9 @@ def _frames(container: InputContainer, found: str, track: Track) -> Iterator[av.
                     _start_ms(frames[0], clock_start(container, found)),
                 )
             yield from frames
-    except av.FFmpegError:
+    except av.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
         track.partial = True
 
 
