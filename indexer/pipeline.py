@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from engine import models
 from engine.errors import MediaError, UsageError
 from engine.library import Library
-from engine.media.formats import modality_of_suffix
 from engine.media.process import GUARD, Guard
 from engine.media.workers import Workers
 from engine.media.workers import workers as decoding
@@ -20,9 +19,9 @@ from engine.store.records import ContentRecord, FileRecord, State
 from engine.store.stamps import stamp_of
 from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
-from engine.types import Modality
 from indexer.ahead import reading
 from indexer.embed import embed
+from indexer.inflight import MAX_DEATHS, REASON, Inflight, inflight
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
 from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
@@ -85,12 +84,12 @@ def index(
         scans = [scan(root, below) for root, below in scopes]
         todo = _plan(writer, scopes, scans)
         transcribers = remembered(writer, words)
-        if any(_takes_decoder(one) for one in todo.work):
+        if any(one.takes_decoder for one in todo.work):
             decoders.start()
         _get_ready(library, todo, watch_weights)
         run = _Run(library, writer, todo, watch, decoders)
         old = due(writer)
-        with one_blas_thread():
+        with one_blas_thread(), inflight(library.path, writer, decoders.size) as run.inflight:
             run.work()
         reread(writer, old, decoders)
         library.record_makers(writer, run.used.values())
@@ -171,10 +170,6 @@ def _path_of(row: FileRecord) -> Path:
     return row.root / os.fsdecode(row.path)
 
 
-def _takes_decoder(file: FoundFile) -> bool:
-    return modality_of_suffix(os.fsdecode(file.path)) is not Modality.TEXT
-
-
 def _get_ready(library: Library, todo: Plan, watcher: models.Watcher) -> None:
     """Fetch and build weights before any file waits for them, in this thread, so it is seen."""
     if todo.work:
@@ -190,6 +185,7 @@ class _Run:
     plan: Plan
     watch: Watch
     decoders: Workers
+    inflight: Inflight = field(init=False)
     group: list[tuple[FoundFile, New]] = field(default_factory=list)
     known: list[tuple[FoundFile, bytes]] = field(default_factory=list)
     failed: list[FileRecord] = field(default_factory=list)
@@ -215,15 +211,29 @@ class _Run:
         self.since = time.monotonic()
         # New names first: their bytes may be known from a file that is overwritten or gone.
         for part in (self.plan.add, self.plan.refresh):
-            todo: Sequence[FoundFile] = part
-            while todo:
-                todo = self._work_on(todo)
+            self._finish([one for one in part if self.inflight.deaths(one) is None])
+        self._work_on_suspects()
         if self.plan.remove:
             self.writer.write([], [], self.plan.remove)
 
+    def _work_on_suspects(self) -> None:
+        """Read alone, and commit at once, what was in hand when earlier runs were killed."""
+        self.inflight.alone = True
+        for file in self.plan.work:
+            deaths = self.inflight.deaths(file)
+            if deaths is not None and deaths >= MAX_DEATHS:
+                self._fail(file, REASON, None)
+            elif deaths is not None:
+                self._finish([file])
+        self._commit()
+
+    def _finish(self, files: Sequence[FoundFile]) -> None:
+        while files:
+            files = self._work_on(files)
+
     def _work_on(self, files: Sequence[FoundFile]) -> Sequence[FoundFile]:
         """One pass over files; returns those that must be read again, always fewer."""
-        reader = Reader(self.library.profile, self.writer.digests(), self.decoders)
+        reader = Reader(self.library.profile, self.writer.digests(), self.decoders, self.inflight)
         for file, found in _read_ahead(reader, files):
             self._take(file, found)
             if self._is_due():

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from engine.profile import Profile, Track
 from engine.store.records import Content, SegmentRecord, WordKind
 from engine.store.stamps import stamp_of
 from engine.types import Modality
+from indexer.inflight import Inflight
 from indexer.scan import FoundFile
 
 READ_AHEAD = {Modality.VIDEO: 12}
@@ -88,10 +90,15 @@ class Reader:
     profile: Profile
     claimed: set[bytes]
     decoders: Workers
+    inflight: Inflight
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, file: FoundFile) -> Reading:
         """Read a file; a broken one becomes `Failed`, never an exception."""
+        with self.inflight.holding(file) if file.takes_decoder else nullcontext():
+            return self._read(file)
+
+    def _read(self, file: FoundFile) -> Reading:
         path = file.absolute
         found: bytes | None = None
         try:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ _ENVIRONMENT = {
 }
 
 _SOCKET_BYTES = 1 << 20
+_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,11 @@ class Process:
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
         with theirs:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
-            self._child = _started(theirs, guard)
+            try:
+                self._child = _started(theirs, guard)
+            except OSError as error:
+                self._channel.close()
+                raise _not_started(error.strerror or str(error)) from error
 
     @property
     def is_dead(self) -> bool:
@@ -108,12 +114,7 @@ class Process:
             try:
                 self.confinement = receive(self._channel)[0]["ready"]
             except (EOFError, OSError, GarbledError, KeyError) as error:
-                self._bury()
-                raise EngineError(
-                    f"The process that decodes media did not start (exit code "
-                    f"{self._child.returncode}).",
-                    hint="Try again; if it stays so, see what is missing with: seehear doctor",
-                ) from error
+                raise _not_started(f"exit code {self._bury(grace=True)}") from error
         return self.confinement
 
     def ask(self, question: dict[str, Any], seconds: float) -> Answer | None:
@@ -161,25 +162,29 @@ class Process:
         return DiedError(error or _fate(code, self._guard.memory))
 
     def _bury(self, *, grace: bool = False) -> int:
-        """Kill it with all that it started, and reap it; its exit code.
+        """End it with all that it started, and reap it; its exit code.
 
         Args:
             grace: it hung up by itself, so its own exit code comes in a moment.
         """
         if self._child.returncode is None:
-            if grace:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitid(os.P_PID, self._child.pid, os.WEXITED | os.WNOWAIT)
+            until = time.monotonic() + (_GRACE_SECONDS if grace else 0)
+            while not self._reap(os.WNOHANG) and time.monotonic() < until:
+                time.sleep(_GRACE_SECONDS / 1000)
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._child.pid, signal.SIGKILL)
-            self._reap()
+                os.killpg(self._child.pid, signal.SIGKILL)  # what it started may outlive it
+            self._reap(0)
             self._channel.close()
         return int(self._child.returncode or 0)
 
-    def _reap(self) -> None:
-        _, status, usage = os.wait4(self._child.pid, 0)
-        self._child.returncode = os.waitstatus_to_exitcode(status)
-        self.peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    def _reap(self, options: int) -> bool:
+        """Take in how it ended; says whether it has."""
+        if self._child.returncode is None:
+            pid, status, usage = os.wait4(self._child.pid, options)
+            if pid:
+                self._child.returncode = os.waitstatus_to_exitcode(status)
+                self.peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return self._child.returncode is not None
 
 
 def _started(theirs: socket.socket, guard: Guard) -> "subprocess.Popen[bytes]":
@@ -194,6 +199,13 @@ def _started(theirs: socket.socket, guard: Guard) -> "subprocess.Popen[bytes]":
         pass_fds=[theirs.fileno()],
         start_new_session=True,
         env=os.environ | _ENVIRONMENT,
+    )
+
+
+def _not_started(why: str) -> EngineError:
+    return EngineError(
+        f"No process that decodes media can be started ({why}).",
+        hint="See what is missing with: seehear doctor",
     )
 
 

@@ -1,0 +1,1 @@
+"""Faults put into seehear on purpose: kills, lost power, failing disks, flipped bytes."""
