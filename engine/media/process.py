@@ -99,6 +99,11 @@ class Process:
                 raise _not_started(error.strerror or str(error)) from error
 
     @property
+    def pid(self) -> int:
+        """Its id."""
+        return self._child.pid
+
+    @property
     def is_dead(self) -> bool:
         """Whether it has ended and was buried."""
         return self._child.returncode is not None

@@ -87,6 +87,11 @@ class Workers:
         """Whether a decoder is kept from the ``network``, and whether its ``memory`` is limited."""
         return self._chosen(alone=False).await_ready()
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The ids of the processes that are there now."""
+        return tuple(one.pid for one in (*self._shared, *self._parting))
+
     def close(self) -> None:
         """End all processes, whatever they do; a thread that waits for one gets an EngineError."""
         with self._lock:

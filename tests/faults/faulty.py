@@ -6,6 +6,7 @@ Only tests name this module to the workers; the way to it is that of the real de
 import ctypes
 import json
 import os
+import signal
 import struct
 import sys
 import time
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from engine.media import decoders
 from engine.media.wire import Answer, Job, Request
+
+HANG_S = 8.0
 
 _KEPT: list[bytes] = []
 
@@ -28,8 +31,8 @@ def abort() -> None:
 
 
 def hang() -> None:
-    """Do nothing for an hour, and do not listen."""
-    time.sleep(3600)
+    """Do nothing, and do not listen, for much longer than the harness lets it."""
+    time.sleep(HANG_S)
 
 
 def eat() -> None:
@@ -57,6 +60,12 @@ def answer_by_half() -> None:
     os._exit(0)
 
 
+def murder() -> None:
+    """Kill who asks."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(HANG_S)
+
+
 FAULTS: Mapping[str, Callable[[], None]] = {
     "segfaults": segfault,
     "aborts": abort,
@@ -72,5 +81,6 @@ FAULTS: Mapping[str, Callable[[], None]] = {
 def answers(request: Request) -> Iterator[Answer]:
     """Misbehave if the name asks for it, then answer truly."""
     if request.job is Job.PIECES:
-        FAULTS.get(request.path.stem.split("-")[-1], lambda: None)()
+        wish = request.path.stem.split("-")[-1]
+        (murder if wish == "murders" else FAULTS.get(wish, lambda: None))()
     yield from decoders.answers(request)

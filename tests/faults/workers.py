@@ -6,18 +6,28 @@ So many files for each of the seven faults lie in random order among as many goo
 indexed through the same path as any.
 """
 
+import os
 import random
+import signal
 import tempfile
+import time
+from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 from engine.library import Library
 from engine.media.process import Guard
+from engine.media.workers import Workers
+from engine.ports import ImageRule
 from indexer import IndexReport, index
 from tests.faults.faulty import FAULTS
 from tests.faults.tally import Tally, main
 from tests.making import picture
 
 GUARD = Guard(picture_seconds=1.0, memory=1 << 30, decoders="tests.faults.faulty")
+
+RULE = ImageRule(8)
+ROUNDS = 5
 
 REASONS = {
     "segfaults": "crashed-decoder: the decoder died of SIGSEGV",
@@ -61,6 +71,26 @@ def run(tally: Tally, count: int) -> None:
             assert second.skipped == first.skipped
             assert (second.encoded, second.kept) == (0, first.added), second
         tally.notes.append(f"{len(reasons)} files given up, {first.seconds:.1f} s")
+    spent = replacing()
+    with tally.trial("a killed worker is replaced in less than a second"):
+        assert min(spent) < 1, spent
+    tally.notes.append(f"replaced in {median(spent):.2f} s, at best in {min(spent):.2f} s")
+
+
+def replacing() -> list[float]:
+    """Seconds from the death of an idle worker to the next answer, by the process after it."""
+    spent = []
+    with tempfile.TemporaryDirectory(prefix="workers-") as name:
+        path = picture(Path(name) / "a.png", seed=1)
+        for _ in range(ROUNDS):
+            with closing(Workers(1)) as pool:
+                list(pool.pieces(path, "png", RULE))
+                (process,) = pool.processes
+                os.kill(process, signal.SIGKILL)
+                start = time.perf_counter()
+                list(pool.pieces(path, "png", RULE))
+                spent.append(time.perf_counter() - start)
+    return spent
 
 
 if __name__ == "__main__":
