@@ -226,7 +226,9 @@ def workers(size: int, guard: Guard = GUARD) -> Iterator[Workers]:
 
 
 @atexit.register
-def _end_kept() -> None:
-    for pool in _kept:
+def dismiss() -> None:
+    """End the workers that stay for the next time."""
+    while _kept:
+        pool = _kept.pop()
         if pool.pid == os.getpid():  # else it is that of the process which we were forked from
             pool.close()
