@@ -84,8 +84,7 @@ def index(
         scans = [scan(root, below) for root, below in scopes]
         todo = _plan(writer, scopes, scans)
         transcribers = remembered(writer, words)
-        if any(one.takes_decoder for one in todo.work):
-            decoders.start()
+        decoders.start(sum(one.takes_decoder for one in todo.work))
         _get_ready(library, todo, watch_weights)
         run = _Run(library, writer, todo, watch, decoders)
         old = due(writer)

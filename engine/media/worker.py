@@ -1,20 +1,20 @@
 """The process that decodes: confined first, then asked over one socket until that closes."""
 
 import contextlib
-import ctypes
 import json
 import os
-import resource
 import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import MediaError
 from engine.media import files
+from engine.media.confine import address_space, close_network, die_with, limit
 from engine.media.reasons import Reason
 from engine.media.wire import Answer, Request, packed, receive, send, told_error
 
@@ -27,11 +27,14 @@ OUT_OF_MEMORY = 75
 HAS_CHILDREN = 76
 """Exit code of a worker whose decoder started a process."""
 
-MAX_FILES = 64
 PULSE_S = 0.5
 """How often, at most, a worker says that it reads on."""
 
-_CLONE_NEWUSER, _CLONE_NEWNET, _PR_SET_PDEATHSIG = 0x10000000, 0x40000000, 1
+ROOMY = 0.5
+"""Share of the memory above which half-read files are let go before another is begun."""
+
+FULL = 0.9
+"""Share of the memory above which no answer is believed: decoders call it damage if they fail."""
 
 
 def main() -> None:
@@ -41,49 +44,30 @@ def main() -> None:
     network = close_network()
     die_with(told["parent"])
     decoders = import_module(told["decoders"])
-    memory = limit(told["memory"])
-    send(channel, {"ready": {"network": network, "memory": memory}})
+    is_limited = limit(told["memory"])
+    send(channel, {"ready": {"network": network, "memory": is_limited}})
     with contextlib.suppress(EOFError, ConnectionError):
-        _Server(channel, decoders.answers).run()
+        _Server(channel, decoders.answers, max(0, told["memory"]) if is_limited else 0).run()
 
 
-def close_network() -> bool:
-    """Leave the network, where the system lets us: on Linux, as root or by user namespaces."""
-    if sys.platform != "linux":
-        return False
-    unshare = ctypes.CDLL(None).unshare
-    # The first keeps root's rights to read files, the second is what others may do.
-    return 0 in (unshare(flags) for flags in (_CLONE_NEWNET, _CLONE_NEWNET | _CLONE_NEWUSER))
+@dataclass(slots=True)
+class _Begun:
+    """A file that is being read; without answers it was let go, and is to be read again so far."""
 
-
-def die_with(parent: int) -> None:
-    """Be killed when the parent ends, however it ends; elsewhere than on Linux see `_Server`."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
-
-
-def limit(memory: int) -> bool:
-    """Write no file, open few, leave no core; says whether memory, in bytes, is limited too."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    except (ValueError, OSError):  # macOS has no such limit
-        return False
-    return True
+    request: Request
+    given: int
+    answers: "Iterator[Answer] | None" = None
 
 
 class _Server:
     """Answers requests in turn; of files that come in pieces several may be half read."""
 
-    def __init__(self, channel: socket.socket, answers: Any) -> None:  # noqa: ANN401  (a module's own function)
+    def __init__(self, channel: socket.socket, answers: Any, memory: int) -> None:  # noqa: ANN401  (a module's own function)
         self._channel = channel
         self._answers = answers
+        self._memory = memory
         self._seconds = 0.0
-        self._begun: dict[int, Iterator[Answer]] = {}
+        self._begun: dict[int, _Begun] = {}
         self._pid = os.getpid()
         self._pulsed = 0.0
         files.on_progress(self._pulse)
@@ -104,9 +88,9 @@ class _Server:
         answer: tuple[dict[str, Any], Any]
         try:
             if "request" in asked:
-                answers = self._answers(Request.from_header(asked["request"]))
-                self._begun[number] = islice(answers, asked["skip"], None)
-            answer = packed(next(self._begun[number]))
+                request = Request.from_header(asked["request"])
+                self._begun[number] = _Begun(request, asked["skip"])
+            answer = packed(self._next(self._begun[number]))
         except StopIteration:
             answer = {"end": True}, b""
         except MemoryError:
@@ -121,7 +105,25 @@ class _Server:
         if "end" in answer[0] or "error" in answer[0]:
             self._begun.pop(number, None)
         self._check_alone()
+        if 0 < self._memory * FULL < address_space("VmPeak"):
+            os._exit(OUT_OF_MEMORY)
         return answer
+
+    def _next(self, file: _Begun) -> "Answer":
+        """Go on with a file, from its beginning if need be; StopIteration at its end."""
+        if file.answers is None:
+            self._make_room()
+            file.answers = islice(self._answers(file.request), file.given, None)
+        answer = next(file.answers)
+        file.given += 1
+        return answer
+
+    def _make_room(self) -> None:
+        """Let half-read files go, those first that were begun first, while memory is short."""
+        for file in self._begun.values():
+            if address_space("VmSize") <= self._memory * ROOMY or not self._memory:
+                return
+            file.answers = None
 
     def _pulse(self) -> None:
         """Tell the asker, now and then, that the file is read on."""

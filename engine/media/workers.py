@@ -78,9 +78,9 @@ class Workers:
         request = Request(Job.PIECES, path, format=file_format, rule=rule)
         return cast("Iterator[Piece]", self._answers(request))
 
-    def start(self) -> None:
-        """Begin to start all processes, before the first file waits for them."""
-        for _ in range(self.size):
+    def start(self, files: int) -> None:
+        """Begin to start the processes for so many files, before the first one waits for them."""
+        for _ in range(min(files, self.size)):
             self._nursery.submit(self._grow)
 
     def confinement(self) -> dict[str, bool]:

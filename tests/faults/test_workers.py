@@ -153,6 +153,21 @@ def test_workers_are_replaced_after_so_many_files(
     assert [pids.count(one) for one in dict.fromkeys(pids)] == [3, 3, 1]
 
 
+def test_half_read_files_that_fill_a_worker_make_room_for_each_other(
+    tmp_path: Path, pools: Callable[..., Workers]
+) -> None:
+    """Together they want more than a worker may have; each alone does not."""
+    pool = pools()
+    song = tone(tmp_path / "1-hoards.wav", hertz=440, seconds=3)
+    streams = [pool.pieces(song, "wav", WINDOWS) for _ in range(8)]
+    heads = [[next(stream), next(stream)] for stream in streams]
+    process = pool.processes
+    whole = list(pieces(song, "wav", WINDOWS))
+    for head, stream in zip(heads, streams, strict=True):
+        assert same([*head, *stream], whole)
+    assert pool.processes == process, "nobody died of it"
+
+
 def test_what_is_abandoned_is_let_go(tmp_path: Path, pools: Callable[..., Workers]) -> None:
     """More open files than a worker may have, if it kept them."""
     pool = pools()
