@@ -85,7 +85,7 @@ def test_endless_empty_tags_are_not_followed() -> None:
 
 @pytest.mark.parametrize("kind", ["mp3", "flac"])
 def test_a_recording_behind_an_overfull_tag_is_read_without_it(tmp_path: Path, kind: str) -> None:
-    plain, full = sound(kind), tag(text(b"TIT2", "a title"), *many(MAX_FRAMES))
+    plain, full = sound(kind), tag(*many(MAX_FRAMES), text(b"TIT2", "a title"))
     for name, data in (("plain", plain), ("full", full + plain)):
         (tmp_path / f"{name}.{kind}").write_bytes(data)
     path = tmp_path / f"full.{kind}"
