@@ -216,13 +216,14 @@ class _Run:
             self.writer.write([], [], self.plan.remove)
 
     def _work_on_suspects(self) -> None:
-        """Read alone, and commit at once, what was in hand when earlier runs were killed."""
+        """Read alone, and commit at once, what was in hand when runs were killed; worst last."""
         self.inflight.alone = True
-        for file in self.plan.work:
-            deaths = self.inflight.deaths(file)
-            if deaths is not None and deaths >= MAX_DEATHS:
+        deaths = {one: self.inflight.deaths(one) for one in self.plan.work}
+        suspects = {one: often for one, often in deaths.items() if often is not None}
+        for file in sorted(suspects, key=suspects.__getitem__):
+            if suspects[file] >= MAX_DEATHS:
                 self._fail(file, REASON, None)
-            elif deaths is not None:
+            else:
                 self._finish([file])
         self._commit()
 

@@ -9,11 +9,11 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import cast
+from typing import ParamSpec, TypeVar, cast
 
 from engine.errors import EngineError
 from engine.facts import Facts
@@ -25,6 +25,9 @@ from engine.media.process import GUARD, DiedError, Guard, LostError, Process
 from engine.media.wire import Answer, Job, Passages, Request
 from engine.ports import Rule
 from engine.types import Modality
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_DEATHS = 2
 """So many processes may die of a file."""
@@ -81,7 +84,7 @@ class Workers:
     def start(self, files: int) -> None:
         """Begin to start the processes for so many files, before the first one waits for them."""
         for _ in range(min(files, self.size)):
-            self._nursery.submit(self._grow)
+            self._in_nursery(self._grow)
 
     def confinement(self) -> dict[str, bool]:
         """Whether a decoder is kept from the ``network``, and whether its ``memory`` is limited."""
@@ -142,7 +145,7 @@ class Workers:
             return process.ask({"number": number, **question}, seconds)
         except DiedError:
             self._end(process)
-            self._nursery.submit(self._grow)
+            self._in_nursery(self._grow)
             raise
         finally:
             with self._lock:
@@ -151,12 +154,12 @@ class Workers:
     def _chosen(self, *, alone: bool) -> Process:
         """The process to give a file to: the least busy one, or a fresh one for it alone."""
         if alone:
-            return self._nursery.submit(self._born, self._parting.add).result()
+            return self._in_nursery(self._born, self._parting.add).result()
         with self._lock:
             idle = [one for one in self._shared if not one.waiting]
             is_full = len(self._shared) >= self.size
         if not idle and not is_full:
-            self._nursery.submit(self._grow).result()
+            self._in_nursery(self._grow).result()
         with self._lock:
             self._check_open()
             chosen = min(self._shared, key=lambda one: (one.waiting, len(one.begun)))
@@ -181,9 +184,15 @@ class Workers:
             self._end(process)
         return process
 
+    def _in_nursery(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        try:
+            return self._nursery.submit(call, *args, **kwargs)
+        except RuntimeError as error:  # it is shut
+            raise _stopped() from error
+
     def _check_open(self) -> None:
         if self._is_closed:
-            raise EngineError("Decoding was stopped.")
+            raise _stopped()
 
     def _leave(self, process: Process, number: int) -> None:
         """Tell a process, when it is next asked, that a file is done with."""
@@ -201,6 +210,10 @@ class Workers:
             self._parting.discard(process)
             if process in self._shared:
                 self._shared.remove(process)
+
+
+def _stopped() -> EngineError:
+    return EngineError("Decoding was stopped.")
 
 
 _kept: list[Workers] = []

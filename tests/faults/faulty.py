@@ -11,6 +11,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from engine.media import decoders
 from engine.media.wire import Answer, Job, Request
@@ -68,6 +69,11 @@ def murder() -> None:
     time.sleep(HANG_S)
 
 
+def touch(path: Path) -> None:
+    """Let the file have changed while it was read."""
+    os.utime(path, (1, 1))
+
+
 FAULTS: Mapping[str, Callable[[], None]] = {
     "segfaults": segfault,
     "aborts": abort,
@@ -84,6 +90,8 @@ def answers(request: Request) -> Iterator[Answer]:
     """Misbehave if the name asks for it, then answer truly."""
     if request.job is Job.PIECES:
         wish = request.path.stem.split("-")[-1]
+        if wish == "changes":
+            touch(request.path)
         (murder if wish == "murders" else FAULTS.get(wish, lambda: None))()
     hoard = bytes(HOARD_BYTES if request.path.stem.endswith("-hoards") else 1)
     yield from decoders.answers(request)

@@ -1,5 +1,6 @@
 """Workers: what they may do, what becomes of those who die, and of the files they died of."""
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from engine.media.workers import Workers
 from engine.ports import AudioRule, ImageRule
 from engine.types import Modality
 from indexer import index
+from indexer.ahead import reading
 from making import picture, tone
 from tests.faults.faulty import HANG_S
 from tests.faults.tally import Tally
@@ -187,6 +189,32 @@ def test_a_decoder_that_cannot_start_is_no_fault_of_the_files(
         list(pool.pieces(picture(tmp_path / "a.png", seed=1), "png", SMALL))
 
 
+def test_an_interrupted_run_waits_for_no_decoder(
+    tmp_path: Path, pools: Callable[..., Workers]
+) -> None:
+    """Left alone, the decoder would come to itself and answer."""
+    pool = pools(replace(GUARD, picture_seconds=10 * HANG_S))
+    path = picture(tmp_path / "1-hangs.png", seed=1)
+    pool.confinement()
+    with contextlib.suppress(KeyboardInterrupt), reading(pool) as threads:
+        hanging = threads.submit(list, pool.pieces(path, "png", SMALL))
+        while not pool._shared[0].waiting:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    with pytest.raises(EngineError, match="stopped"):
+        hanging.result()
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    picture(root / "a.png", seed=1)
+    picture(root / "b-changes.png", seed=2)
+    first, second = indexed(root, tmp_path / "library")
+    assert [skip.reason for skip in first.skipped] == ["unstable: it changed while it was read"]
+    assert (first.added, second.encoded, second.skipped) == (1, 1, ())
+
+
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
@@ -234,11 +262,9 @@ def test_a_file_that_kills_the_run_is_read_alone_last_and_then_given_up(tmp_path
     for number in range(4):
         picture(root / f"{number}-good.png", seed=number)
     picture(root / "0-murders.png", seed=9)
-    assert [run_that_is_killed(library, root) for _ in range(2)] == [-signal.SIGKILL] * 2
+    assert [run_that_is_killed(library, root) for _ in range(3)] == [-signal.SIGKILL] * 3
     with Library.open(library) as opened:
         assert opened.status().files[Modality.IMAGE] == 4, "the others came first"
-    assert run_that_is_killed(library, root) == -signal.SIGKILL
-    with Library.open(library) as opened:
         report = index(opened, workers=2, guard=GUARD)
         assert [(skip.path.name, skip.reason.split(":")[0]) for skip in report.skipped] == [
             ("0-murders.png", "crashed-seehear")
