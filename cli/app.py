@@ -32,7 +32,7 @@ _COMMANDS = (
     ("doctor", ()),
 )
 
-_GROUPS = ("align", "profile", "models")
+_GROUPS = ("align", "classify", "profile", "models")
 
 _TAKE_WORDS = ("search", "similar")
 

@@ -50,8 +50,9 @@ def query_of(asked: Asked, library: "Library") -> Query:
         for modality, texts in asked.files.items()
         for text in texts
     ]
-    terms += [_term(operand(text, _names_file), library) for text in asked.like]
-    terms += [_term(_away(operand(text, _names_file)), library) for text in asked.unlike]
+    judged = [operand(text, _names_file) for text in asked.like]
+    judged += [_away(operand(text, _names_file)) for text in asked.unlike]
+    terms += [replace(_term(one, library), known=True) for one in judged]
     parts += [_pushed_away(text, library) for text in asked.without]
     words_first = [term for part in parts for term in part.terms]
     return Query(

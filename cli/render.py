@@ -35,7 +35,7 @@ _FOUND_IN = {
     "seen": "what is written in it",
     "heard": "what is said in it",
 }
-_NO_SPACES = ("words", "conditions")
+_NO_SPACES = ("words", "conditions", "recording")
 _REASONS = 3
 _INDENT = " " * 12
 _KIND_STYLE = {"image": "green", "audio": "magenta", "video": "cyan", "text": "blue"}
@@ -149,6 +149,8 @@ def _because(one: "Evidence") -> str:
     if source.space == "words":
         has = "has" if one.whole else "has words of"
         return f"{_FOUND_IN.get(source.gallery, source.gallery)} {has} {_printable(source.term)}"
+    if source.space == "recording":
+        return f"the same recording as {_printable(source.term)}, {moment(one.span)}"
     place = f"{_ordinal(one.rank)} among {_PLURAL.get(source.gallery, source.gallery)}"
     return f"{place} for {_printable(source.term)}"
 

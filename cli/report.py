@@ -39,7 +39,10 @@ def _summary(report: IndexReport) -> str:
     copies = f" {report.copies:,} had bytes that were known already." if report.copies else ""
     found = {"seen": report.seen, "heard": report.heard}
     words = "".join(f" Words {how} in {count:,}." for how, count in found.items() if count)
-    return f"Indexed in {report.seconds:.1f} s: {counts or 'nothing to do'}.{copies}{words}"
+    learnt = ""
+    if report.recognised:
+        learnt = f" {report.recognised:,} of before can be recognised inside others from now on."
+    return f"Indexed in {report.seconds:.1f} s: {counts or 'nothing to do'}.{copies}{words}{learnt}"
 
 
 def _ignored(paths: tuple[Path, ...]) -> list[str]:
@@ -56,7 +59,7 @@ def report_json(report: IndexReport) -> None:
     """The report as one JSON object."""
     counts = (
         "added", "refreshed", "moved", "copies", "kept", "removed", "encoded", "segments",
-        "seen", "heard",
+        "seen", "heard", "recognised",
     )  # fmt: skip
     print_json(
         {

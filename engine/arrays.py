@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.types import Ids, Scores, Vectors
 
 
-def unit_rows(rows: Vectors) -> Vectors:
+def unit_rows(rows: npt.NDArray[np.floating]) -> Vectors:
     """Scale every row to length 1, as float32.
 
     Args:

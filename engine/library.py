@@ -23,6 +23,7 @@ from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
 from engine.query import Field, Filter, Query, Term
 from engine.rank.steps import Steps
+from engine.recordings import damage, publish_recordings
 from engine.result import SearchResult
 from engine.search import Listing, Plain, Scope, Searcher, Shelf
 from engine.search.example import absolute, modality_of
@@ -177,7 +178,8 @@ class Library(Shelf):
         self._refresh()
         asked = parse(query) if isinstance(query, str) else query
         admitted = self._admitted(asked, under)
-        scope = Scope(self._wanted(modalities), files=admitted, captions=captions)
+        own = self._contents_of(term for term in asked.terms if term.known)
+        scope = Scope(self._wanted(modalities), own, admitted, captions=captions)
         return self._search(asked, scope, replace(listing or Listing(), **how))
 
     def similar(
@@ -204,12 +206,15 @@ class Library(Shelf):
         if not isinstance(path, Query):
             (file,) = absolute([path])
             path = Query(more=(Term(modality_of(file), file),))
-        files = [term.payload for term in path.terms if isinstance(term.payload, Path)]
-        known = [self._identify(file) for file in absolute(files)]
-        own = frozenset[int]().union(*(contents for _, contents in known))
-        wanted = self._wanted(modalities) if modalities else frozenset(one for one, _ in known)
-        scope = Scope(wanted, own, self._admitted(path, under))
+        kinds = {term.modality for term in path.terms if isinstance(term.payload, Path)}
+        wanted = self._wanted(modalities) if modalities else frozenset(kinds)
+        scope = Scope(wanted, self._contents_of(path.terms), self._admitted(path, under))
         return self._search(path, scope, replace(listing or Listing(least=0.0), **how))
+
+    def _contents_of(self, terms: Iterable[Term]) -> frozenset[int]:
+        """The contents of those files of some terms that are indexed."""
+        files = [term.payload for term in terms if isinstance(term.payload, Path)]
+        return frozenset[int]().union(*(self._identify(file) for file in absolute(files)))
 
     def _search(self, query: Query, scope: Scope, listing: Listing) -> SearchResult:
         if not 1 <= listing.k <= MAX_HITS:
@@ -253,7 +258,7 @@ class Library(Shelf):
         """
         from engine.collect.dupes import find_dupes
 
-        place = self._place(modalities, under)
+        place = self.place(modalities, under)
         return find_dupes(
             self._catalogue, self.profile, place, exact=exact, similar=similar, saw=saw
         )
@@ -278,7 +283,7 @@ class Library(Shelf):
         """
         from engine.collect.labels import label_files
 
-        place = self._place(modalities, under)
+        place = self.place(modalities, under)
         return label_files(self.profile, self, place, labels, top=top, least=least)
 
     def clusters(
@@ -297,11 +302,16 @@ class Library(Shelf):
         """
         from engine.collect.clusters import find_clusters
 
-        return find_clusters(self.profile, self, self._place(modalities, under), count)
+        return find_clusters(self.profile, self, self.place(modalities, under), count)
 
-    def _place(
+    def label_counts(self) -> dict[str, int]:
+        """Of how many contents each classifier said something, by its name."""
+        return self._catalogue.label_counts()
+
+    def place(
         self, modalities: Collection[str] | None, under: Sequence[str | Path]
     ) -> "collect.Scope":
+        """Which files are meant by kinds and folders; UsageError for a kind that is none."""
         from engine.collect.items import Scope as Place
 
         self._refresh()
@@ -333,6 +343,8 @@ class Library(Shelf):
             vectors += len(native) if key.bridge is None else 0
             opened = open_gallery(catalogue, self._snapshots, key)
             findings += checked(opened, native.ids)
+        catalogue.peaks_since(0)  # which fails for a damaged row
+        findings += damage(catalogue, self._snapshots)
         unreachable = tuple(root for root in catalogue.roots() if not root.is_dir())
         return Verdict(tuple(findings), vectors, len(catalogue.snapshots()), unreachable)
 
@@ -386,7 +398,8 @@ class Library(Shelf):
         keys = (profile or self.profile).galleries
         self._refresh()
         tuner = Plain(profile or self.profile, self)
-        return sum(publish_gallery(writer, self._snapshots, key, tuner) for key in keys)
+        count = sum(publish_gallery(writer, self._snapshots, key, tuner) for key in keys)
+        return count + publish_recordings(writer, self._snapshots)
 
     def follow(
         self, writer: CatalogueWriter, profile: Profile, settings: Mapping[str, str]
@@ -420,7 +433,9 @@ class Library(Shelf):
             writer.quick_check()
             writer.rebuild_derived()
             snapshots.discard(self._snapshots, writer.drop_snapshots())
-            return self.publish(writer)
+            count = self.publish(writer)
+        self._tell_unheard()
+        return count
 
     def forget(self, path: str | Path) -> int:
         """Forget a root, or the files below a folder, or one file; the files stay on disk.

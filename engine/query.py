@@ -44,6 +44,8 @@ class Field(StrEnum):
     """A keyword, whole, whatever the case."""
     RATING = "rating"
     """Stars, 0 to 5; a file without a rating has none."""
+    LABEL = "label"
+    """What a classifier says of its content: `Given`, whatever the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,27 @@ class Box:
     east: float
 
 
-Value: TypeAlias = str | Range | Near | Box
+LEAST_CHANCE = 0.05
+"""A library keeps the most probable label of a content, and others down to this probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A label that a classifier gave, whole, whatever the case.
+
+    Attributes:
+        classifier: its name; empty for any.
+        least: the least probability; None where the label must be the most probable one.
+        above: the probability must be greater than `least`.
+    """
+
+    label: str
+    classifier: str = ""
+    least: float | None = None
+    above: bool = False
+
+
+Value: TypeAlias = str | Range | Near | Box | Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +147,7 @@ class Term:
         exact: words that must occur as they stand, in names, tags, captions or texts.
         span: the part of a recording that is meant; None for the whole.
         region: the part of a picture that is meant; None for the whole.
+        known: the file itself is not looked for, as it was judged already.
     """
 
     modality: Modality
@@ -133,6 +156,7 @@ class Term:
     exact: bool = False
     span: Span | None = None
     region: Region | None = None
+    known: bool = False
 
     def __str__(self) -> str:
         if isinstance(self.payload, Path):

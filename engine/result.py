@@ -18,12 +18,14 @@ class Evidence:
         rank: among the files of that ranking, from 1; 0 where files are not ranked.
         score: what it adds, in deviations.
         whole: of words: all of them are there.
+        span: of the same recording: where it is heard.
     """
 
     source: Source
     rank: int
     score: float
     whole: bool = True
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ def _finish(new: New, work: Sequence[_Work]) -> ContentRecord | MediaError:
     if not views and new.format != SIDECAR:
         return MediaError("blank", "there is nothing in it to encode")
     info = new.facts.as_info() | _measured(facts)  # headers may lie, what was decoded does not
-    return ContentRecord(new.digest, new.modality, new.format, info, tuple(views))
+    finder = next((job.strand.finder for job in work if job.strand.finder is not None), None)
+    peaks = None if finder is None else finder.finish()
+    return ContentRecord(new.digest, new.modality, new.format, info, tuple(views), peaks)
 
 
 def _measured(facts: Sequence[tuple[str, int | bool]]) -> dict[str, int | bool]:

@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from indexer.embed import embed
 from indexer.inflight import MAX_DEATHS, REASON, Inflight, inflight
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
+from indexer.recognise import recognise
 from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
 from indexer.reread import due, reread
 from indexer.scan import FoundFile, Scan, scan
@@ -91,13 +92,15 @@ def index(
         with one_blas_thread(), inflight(library.path, writer, decoders.size) as run.inflight:
             run.work()
         reread(writer, old, decoders)
+        recognised = recognise(writer, watch, decoders)
         library.record_makers(writer, run.used.values())
         library.publish(writer)
         found = Transcription(writer, watch, decoders)
         for one in transcribers:
             found.run(one)
         writer.checkpoint()
-    return found.told(run.report(scans, away, time.perf_counter() - start))
+    report = found.told(run.report(scans, away, time.perf_counter() - start))
+    return replace(report, recognised=recognised)
 
 
 def _absolute(path: str | Path) -> Path:

@@ -15,8 +15,9 @@ from engine.media.formats import SIDECAR
 from engine.media.pieces import Piece
 from engine.media.probe import Probe, digest
 from engine.media.workers import Workers
-from engine.ports import Encoder
+from engine.ports import AudioRule, Encoder
 from engine.profile import Profile, Track
+from engine.rank.landmarks import PeakFinder
 from engine.store.records import Content, SegmentRecord, WordKind
 from engine.store.stamps import stamp_of
 from engine.types import Modality
@@ -40,11 +41,17 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strand:
-    """What one track makes of a file; no rest where the head is all."""
+    """What one track makes of a file.
+
+    Attributes:
+        rest: what follows the head; None where that is all.
+        finder: of the peaks of what is heard, once the rest was read; None where nothing is.
+    """
 
     encoders: tuple[Encoder, ...]
     head: tuple[Prepared, ...]
     rest: Iterator[Prepared] | None
+    finder: PeakFinder | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,10 +162,12 @@ def strands_of(
 
 
 def _strand(path: Path, kind: Probe, track: Track, decoders: Workers) -> Strand:
-    stream = _prepare(decoders.pieces(path, kind.format, track.rule), track.encoders)
+    finder = PeakFinder() if isinstance(track.rule, AudioRule) else None
+    decoded = decoders.pieces(path, kind.format, track.rule, finder)
+    stream = _prepare(decoded, track.encoders)
     most = READ_AHEAD.get(kind.modality, READ_AHEAD_ELSE)
     head = tuple(islice(stream, most))
-    return Strand(track.encoders, head, stream if len(head) == most else None)
+    return Strand(track.encoders, head, stream if len(head) == most else None, finder)
 
 
 def _prepare(stream: Iterator[Piece], encoders: Sequence[Encoder]) -> Iterator[Prepared]:

@@ -20,6 +20,7 @@ class Step(StrEnum):
     INDEX = "indexing"
     READ = "reading text"
     LISTEN = "listening"
+    RECOGNISE = "learning to recognise sounds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class IndexReport:
         segments: vectors made.
         seen: contents in which words were read, in this run.
         heard: contents in which words were heard, in this run.
+        recognised: sounds and videos of before that can be found inside others from now on.
         skipped: files that could not be indexed, in this run or in an earlier one.
         ignored: files that are no media at all.
         away: roots that are not there now; what is known of them is kept.
@@ -77,6 +79,7 @@ class IndexReport:
     segments: int = 0
     seen: int = 0
     heard: int = 0
+    recognised: int = 0
     skipped: tuple[Skip, ...] = ()
     ignored: tuple[Path, ...] = ()
     away: tuple[Path, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -37,6 +38,37 @@ def tone(path: Path, *, hertz: float, seconds: float = 1.0, rate: int = 16_000) 
         out.setsampwidth(2)
         out.setframerate(rate)
         out.writeframes(samples.tobytes())
+    return path
+
+
+def melody(seed: int, seconds: float, rate: int = 44_100) -> npt.NDArray[Any]:
+    """Mono float32: tones of random pitch and length with overtones and some noise."""
+    random = np.random.default_rng(seed)
+    heard: npt.NDArray[Any] = 0.01 * random.normal(size=round(seconds * rate))
+    for start in np.arange(0, seconds, 0.15):
+        part = heard[round(start * rate) :][: round(random.uniform(0.2, 0.6) * rate)]
+        steps = np.arange(len(part)) / rate
+        base, decay = random.uniform(150, 1_500), random.uniform(3, 9)
+        tones = sum(np.sin(2 * np.pi * base * n * steps) / n for n in (1, 2, 3))
+        part += 0.1 * np.exp(-decay * steps) * tones
+    return heard.astype(np.float32)
+
+
+def sound(path: Path, samples: npt.NDArray[Any], rate: int = 44_100) -> Path:
+    """A WAV, MP3 or Ogg Opus file of mono samples."""
+    codec, to = {
+        ".wav": ("pcm_s16le", rate),
+        ".mp3": ("libmp3lame", rate),
+        ".ogg": ("libopus", 48_000),
+    }[path.suffix]
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream(codec, rate=to, layout="mono")
+        whole = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+        whole.sample_rate = rate
+        shaper = av.AudioResampler(stream.format.name, "mono", to, stream.frame_size or None)
+        for frame in [*shaper.resample(whole), *shaper.resample(None)]:
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
     return path
 
 

@@ -1,7 +1,8 @@
 """`seehear align`: teach the library which things belong together, and use what it learnt."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -70,7 +71,7 @@ def fit(
     if json:
         print_json({**lesson.report, "kept": lesson.taught is not None, "in_use": used})
     else:
-        print_report(lesson, called, in_use=used)
+        print_report(lesson.report, name=called, in_use=used)
 
 
 @app.command("methods")
@@ -117,7 +118,7 @@ def show(
     if json:
         print_json(dict(lesson.report))
     else:
-        print_report(lesson, name, in_use=in_use)
+        print_report(lesson.report, name=name, in_use=in_use)
 
 
 @app.command("use")
@@ -156,7 +157,7 @@ def export(
     from engine import teach
 
     with open_library(read_settings(library)) as opened:
-        for file in teach.export(opened, name, folder):
+        for file in teach.hand_out(opened, name, folder):
             console().print(shown(file), markup=False)
 
 
@@ -185,8 +186,15 @@ def _check_source(pairs: Path | None, *, captions: bool) -> None:
         )
 
 
-def _draw(report: object, file: Path) -> None:
-    from cli.drawing import draw_to
+def _draw(report: Mapping[str, Any], file: Path) -> None:
+    from cli.drawing import draw
+    from engine.errors import UsageError
 
-    draw_to(report, file)
+    kind = file.suffix.lower().removeprefix(".")
+    if kind not in {"png", "svg"}:
+        raise UsageError(f"{file} is no picture by its name.", hint="End it in .png or .svg")
+    try:
+        file.expanduser().write_bytes(draw(report, "svg" if kind == "svg" else "png"))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
     console(stderr=True).print(f"Drawn: {shown(file)}", markup=False)

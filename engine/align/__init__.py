@@ -1,1 +1,1 @@
-"""Maps between spaces: numbers in, numbers out, nothing but numpy."""
+"""Maps between spaces: numbers in, numbers out; what is fitted is applied by numpy alone."""

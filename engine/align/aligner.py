@@ -40,6 +40,20 @@ class Aligner(Protocol):
 METHODS = {
     "procrustes": "engine.align.procrustes:Procrustes",
     "ridge": "engine.align.ridge:Ridge",
+    "relative": "engine.align.relative:Relative",
+    "logsumexp": "engine.align.logsumexp:LogSumExp",
+    "conse": "engine.align.conse:Convex",
+    "whitened": "engine.align.whitened:Whitened",
+    "cca": "engine.align.cca:Canonical",
+    "gcca": "engine.align.gcca:Generalised",
+    "joint": "engine.align.joint:Joint",
+    "lasso": "engine.align.lasso:Lasso",
+    "bilinear": "engine.align.bilinear:Bilinear",
+    "nystroem": "engine.align.nystroem:Nystroem",
+    "kcca": "engine.align.kcca:Exact",
+    "kernel-gauss": "engine.align.fourier:Gauss",
+    "kernel-laplace": "engine.align.fourier:Laplace",
+    "mlp": "engine.align.mlp:Perceptron",
 }
 """The order in which `auto` tries them, and in which they are listed."""
 

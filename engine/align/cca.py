@@ -1,17 +1,39 @@
-"""Canonical correlations carry two spaces that know the same texts into one common space.
+"""Canonical correlations carry two spaces that know the same things into one common space.
 
-Hotelling (1936) found the pairs of directions that correlate most; a ridge (Vinod 1976) keeps the
-estimate finite and calm where the texts are few or their vectors lie flat; CSA (Li et al. 2024)
-scores two items by the correlation-weighted cosine of what they have in common. Fitted on texts
-that both sides read, the maps then carry what is no text: each kind of item is centred by its own
-mean, because encoders put pictures, sounds and texts in different places of one space.
+With C the covariances, ridged by a share of their mean variance, and
+C_xx^-1/2 C_xy C_yy^-1/2 = U diag(r) V', the maps are C_xx^-1/2 U diag(r^(q/2)) and
+C_yy^-1/2 V diag(r^(q/2)), cut to the leading k. Hotelling, Relations between two sets of variates,
+1936, found the directions that correlate most; the ridge (Vinod, Canonical ridge and econometrics
+of joint production, 1976) keeps the estimate finite and calm where pairs are few or vectors lie
+flat; the cosine weighted by correlations is that of Li et al., CSA: data-efficient mapping of
+unimodal features to multimodal features, 2024. Cost: one pass over the pairs, then O(d^3). Prefer
+it: of the linear methods it is the best in all that we measured, as it leaves out what only one
+side knows.
+
+Fitted on texts that both sides read, the maps then carry what is no text: each kind of item is
+centred by its own mean, because encoders put pictures, sounds and texts in different places of one
+space.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.align.bridge import Bridge
+from engine.align.maps import Linear
+from engine.align.moments import (
+    NEGLIGIBLE,
+    Moments,
+    leading,
+    moments,
+    signs,
+    single,
+    summed,
+    whitening,
+)
+from engine.align.pairs import Pairs, Wide
+from engine.align.span import axes_of, in_span
 from engine.arrays import unit_rows
 from engine.types import Vectors
 
@@ -22,10 +44,89 @@ RANK = 128
 POWER = 2.0
 """Exponent of the correlations in the score; 0 counts every kept direction alike."""
 
-_NEGLIGIBLE = 1e-9
-"""A variance or correlation below this share of the largest is rounding, not signal."""
 
-_Wide = npt.NDArray[np.float64]
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """Attributes.
+
+    ridge: share of the mean variance that is added to every variance, at least 0.
+    rank: how many directions are kept at most, at least 1.
+    power: q, at least 0.
+    """
+
+    ridge: float = RIDGE
+    rank: int = RANK
+    power: float = POWER
+
+    name = "cca"
+    complexity = 2
+
+    def variants(self, pairs: Pairs) -> Sequence["Canonical"]:
+        """Few directions and much ridge first."""
+        most = min(pairs.left.shape[1], pairs.right.shape[1])
+        settings = ((0.3, 64), (0.1, 64), (0.1, 128), (0.03, 128))
+        return tuple(dict.fromkeys(Canonical(ridge, min(rank, most)) for ridge, rank in settings))
+
+    @in_span
+    def fit(self, pairs: Pairs) -> Bridge:
+        """Carry both sides to what they have in common; the report holds the correlations."""
+        found = solve(moments(pairs), self.ridge, self.rank, self.power)
+        left, right = pairs.means
+        return Bridge(
+            Linear(left, single(found.x)),
+            Linear(right, single(found.y)),
+            self.name,
+            {"correlations": found.correlations.round(6).tolist()},
+        )
+
+
+def directions(pairs: Pairs, ridge: float, rank: int, power: float) -> "Directions":
+    """Those of features (n, D), of which there may be far more than pairs."""
+    axes = axes_of(pairs.left), axes_of(pairs.right)
+    shown = pairs.shown(
+        *(
+            side if onto is None else side @ onto
+            for side, onto in zip((pairs.left, pairs.right), axes, strict=True)
+        )
+    )
+    found = solve(moments(shown), ridge, rank, power)
+    x, y = (
+        side if onto is None else onto @ side
+        for side, onto in zip((found.x, found.y), axes, strict=True)
+    )
+    return Directions(x, y, found.correlations)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Directions:
+    """The solution for both sides.
+
+    Attributes:
+        x: (dx, k), the k canonical directions, each times its correlation ^ (power / 2).
+        y: (dy, k), likewise.
+        correlations: (k,), the ridged canonical correlations, largest first; k is the rank that
+            was asked for, or fewer where the two sides have no more in common.
+    """
+
+    x: Wide
+    y: Wide
+    correlations: Wide
+
+
+def solve(known: Moments, ridge: float, rank: int, power: float) -> Directions:
+    """The one solver, on second moments.
+
+    Directions are signed so that the largest entry of each in `x` is positive: the same moments
+    give the same directions.
+    """
+    white_x = whitening(known.xx / known.total, ridge)
+    white_y = whitening(known.yy / known.total, ridge)
+    left, sizes, right = leading(white_x.T @ (known.xy / known.total) @ white_y, rank)
+    kept = slice(max(1, int((sizes > NEGLIGIBLE).sum())))
+    weights = sizes[kept] ** (power / 2)
+    x, y = white_x @ left[:, kept] * weights, white_y @ right[:, kept] * weights
+    sign = signs(x)
+    return Directions(x * sign, y * sign, sizes[kept])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +183,6 @@ def fit(
 ) -> CCA:
     """Fit both maps on rows that mean the same, pair by pair.
 
-    With C the covariances, ridged by `ridge` times their mean variance, and
-    C_xx^-1/2 C_xy C_yy^-1/2 = U diag(r) V', the maps are C_xx^-1/2 U diag(r^(power/2)) and
-    C_yy^-1/2 V diag(r^(power/2)). Blocks of pairs with means of their own, such as texts and a few
-    pairs of pictures and sounds, are pooled by centring each block first.
-
     Args:
         x: (n, dx).
         y: (n, dy), row i about the same as row i of `x`.
@@ -94,30 +190,19 @@ def fit(
         rank: how many directions are kept at most.
         power: at least 0.
 
-    Returns:
-        The maps. Their directions are signed so that the largest entry of each in `map_x` is
-        positive: the same rows give the same maps.
-
     Raises:
         ValueError: the rows are no pairs, fewer than two, or not finite; or `rank` is below 1.
     """
     _check(x, y, rank)
-    left, right = x.astype(np.float64), y.astype(np.float64)
-    mean_x, mean_y = left.mean(axis=0), right.mean(axis=0)
-    left -= mean_x
-    right -= mean_y
-    white_x, white_y = _whitening(left, ridge), _whitening(right, ridge)
-    crossed = white_x @ (left.T @ right / len(left)) @ white_y
-    along_x, correlations, along_y = _leading(crossed, rank)
-    weights = correlations ** (power / 2)
-    map_x, map_y = white_x @ along_x * weights, white_y @ along_y * weights
-    signs = _signs(map_x)
+    count = len(x)
+    alike = np.arange(count), np.ones(count, np.float32), np.zeros(count, np.int8)
+    found = solve(summed(Pairs(x, y, *alike)), ridge, rank, power)
     return CCA(
-        mean_x=_single(mean_x),
-        mean_y=_single(mean_y),
-        map_x=_single(map_x * signs),
-        map_y=_single(map_y * signs),
-        correlations=_single(correlations),
+        mean_x=single(x.mean(axis=0, dtype=np.float64)),
+        mean_y=single(y.mean(axis=0, dtype=np.float64)),
+        map_x=single(found.x),
+        map_y=single(found.y),
+        correlations=single(found.correlations),
     )
 
 
@@ -139,7 +224,7 @@ def shrunk_mean(count: int, mean: Vectors, prior: Vectors, weight: float) -> Vec
     total = count + weight
     if total <= 0:
         raise ValueError("a mean needs rows or the weight of a prior")
-    return _single((count * mean.astype(np.float64) + weight * prior) / total)
+    return single((count * mean.astype(np.float64) + weight * prior) / total)
 
 
 def _check(x: Vectors, y: Vectors, rank: int) -> None:
@@ -151,30 +236,6 @@ def _check(x: Vectors, y: Vectors, rank: int) -> None:
         raise ValueError("rows must be finite")
 
 
-def _whitening(centred: _Wide, ridge: float) -> _Wide:
-    """The inverse square root (d, d) of the ridged covariance; 0 where nothing varies."""
-    covariance = centred.T @ centred / len(centred)
-    variances, axes = np.linalg.eigh(covariance)
-    variances = np.maximum(variances, 0) + ridge * variances.mean()
-    real = variances > _NEGLIGIBLE * variances.max()
-    scale = np.where(real, 1 / np.sqrt(np.where(real, variances, 1)), 0)
-    return np.asarray((axes * scale) @ axes.T)
-
-
-def _leading(crossed: _Wide, rank: int) -> tuple[_Wide, _Wide, _Wide]:
-    """Left vectors (dx, k), sizes (k,), right vectors (dy, k); at least one, none of rounding."""
-    left, sizes, right = np.linalg.svd(crossed, full_matrices=False)
-    real = int((sizes > _NEGLIGIBLE).sum())
-    kept = max(1, min(rank, real))
-    return left[:, :kept], sizes[:kept], right[:kept].T
-
-
-def _signs(columns: _Wide) -> _Wide:
-    """-1 for each column whose entry of largest size is negative, else 1."""
-    largest = np.abs(columns).argmax(axis=0)
-    return np.where(columns[largest, np.arange(columns.shape[1])] < 0, -1.0, 1.0)
-
-
 def _carried(rows: Vectors, mean: Vectors, onto: Vectors) -> Vectors:
     """Unit rows (n, k) of centred rows."""
     return unit_rows(_projected(rows, mean, onto))
@@ -182,8 +243,4 @@ def _carried(rows: Vectors, mean: Vectors, onto: Vectors) -> Vectors:
 
 def _projected(rows: Vectors, mean: Vectors, onto: Vectors) -> Vectors:
     centred = rows.astype(np.float64) - mean.astype(np.float64)
-    return _single(centred @ onto.astype(np.float64))
-
-
-def _single(values: _Wide) -> Vectors:
-    return np.asarray(values, dtype=np.float32)
+    return single(centred @ onto.astype(np.float64))

@@ -1,9 +1,20 @@
-"""ConSE: a classifier's probabilities weigh the word vectors of its classes (Norouzi 2014)."""
+"""ConSE: what is likely at the one side weighs what stands for it at the other.
 
-from dataclasses import dataclass
+f(x) = sum_t p_t y_t / |sum_t p_t y_t| with p the softmax over the k largest scores s_t / tau
+(Norouzi et al., Zero-shot learning by convex combination of semantic embeddings, 2014). In the
+starter, the scores are a classifier's logits and y its classes' word vectors; as a method of
+alignment, they are cosines to the left anchors and y the right ones. Weights are not used, but rows
+without a say are left out. Cost: none to fit, n_anchors (dl + dr) for each left row. Prefer it
+where few things come many times, as classes do; it finds nothing outside what the anchors span.
+"""
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from engine.align.bridge import Bridge
+from engine.align.maps import Centred, Mixed, likeliest
+from engine.align.moments import moments
+from engine.align.pairs import Pairs
 from engine.arrays import unit_rows
 from engine.types import Vectors
 
@@ -24,10 +35,34 @@ class ConSE:
 
     def combine(self, logits: Vectors) -> Vectors:
         """Unit rows (n, dim) for logits (n, c)."""
-        scaled = (logits - logits.max(axis=1, keepdims=True)) / self.temperature
-        likely = np.exp(scaled)
-        if self.top < likely.shape[1]:
-            floor = np.partition(likely, -self.top, axis=1)[:, -self.top]
-            likely = np.where(likely >= floor[:, None], likely, 0.0)
-        weights = likely / likely.sum(axis=1, keepdims=True)
-        return unit_rows(weights @ self.classes)
+        return unit_rows(likeliest(logits, self.temperature, self.top) @ self.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Convex:
+    """Attributes.
+
+    temperature: tau.
+    top: k.
+    anchors: how many of the pairs are kept at most, spread evenly.
+    """
+
+    temperature: float = 0.05
+    top: int = 10
+    anchors: int = 10_000
+
+    name = "conse"
+    complexity = 1
+
+    def variants(self, pairs: Pairs) -> Sequence["Convex"]:
+        """Few neighbours or more of them."""
+        tops = dict.fromkeys(min(top, len(pairs)) for top in (10, 50))
+        return tuple(replace(self, top=top) for top in tops)
+
+    def fit(self, pairs: Pairs) -> Bridge:
+        """Keep the anchors."""
+        moments(pairs)
+        left, right = pairs.means
+        kept = pairs.directions().some(self.anchors)
+        mixed = Mixed(left, kept.left, kept.right, self.temperature, self.top)
+        return Bridge(mixed, Centred(right), self.name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import blocks, unit_rows
 from engine.errors import UsageError
 from engine.types import Vectors
 
@@ -18,6 +19,9 @@ LEAST_PAIRS = 2
 
 _NO_SAY = 1e-6
 """A weight that changes no fit."""
+
+_LITTLE_SAY = 1e-3
+"""A share of the largest weight; methods that know no weights leave out what has less."""
 
 _VARIES = 1e-6
 """Standard deviation below which a side says the same of everything; unit rows have float32's
@@ -100,23 +104,67 @@ class Pairs:
     @property
     def means(self) -> tuple[Vectors, Vectors]:
         """Where both sides lie, (dl,) and (dr,): the means of the pairs, else of the anchors."""
-        mine = self.blocks == self.blocks.min()
-        share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
-        return _single(share @ self.left[mine]), _single(share @ self.right[mine])
+        mine = np.flatnonzero(self.blocks == self.blocks.min())
+        weights = self.weights[mine].astype(np.float64)
+        left, right = (mean_of(side, mine, weights) for side in (self.left, self.right))
+        return _single(left), _single(right)
+
+    def apart(self) -> tuple[Wide, Wide]:
+        """Both sides from the means of their blocks, (n, dl) and (n, dr)."""
+        x, y = self.left.astype(np.float64), self.right.astype(np.float64)
+        for block in np.unique(self.blocks):
+            mine = np.flatnonzero(self.blocks == block)
+            weights = self.weights[mine].astype(np.float64)
+            x[mine] -= mean_of(self.left, mine, weights)
+            y[mine] -= mean_of(self.right, mine, weights)
+        return x, y
 
     def centred(self) -> tuple[Wide, Wide]:
         """Both sides from the means of their blocks, each row times the root of its weight.
 
         Weighted least squares and weighted covariances are the plain ones of these rows.
         """
-        x, y = self.left.astype(np.float64), self.right.astype(np.float64)
-        for block in np.unique(self.blocks):
-            mine = self.blocks == block
-            share = (self.weights[mine] / self.weights[mine].sum()).astype(np.float64)
-            x[mine] -= share @ x[mine]
-            y[mine] -= share @ y[mine]
+        x, y = self.apart()
         root = np.sqrt(self.weights.astype(np.float64))[:, None]
         return x * root, y * root
+
+    def shown(self, left: npt.NDArray[np.floating], right: npt.NDArray[np.floating]) -> "Pairs":
+        """The same pairs as other rows show them: features instead of vectors."""
+        return Pairs(left, right, self.groups, self.weights, self.blocks)
+
+    def directions(self) -> "Pairs":
+        """The same pairs as unit rows, seen from the means of their blocks."""
+        return self.shown(*(unit_rows(side) for side in self.apart()))
+
+    def ordered(self) -> "Pairs":
+        """The same pairs along a direction that is drawn once.
+
+        What is fitted on them in turn, or on some of them, then does not hang on the order in
+        which they were given.
+        """
+        along = np.random.default_rng(0)
+        places = self.left @ along.normal(size=self.left.shape[1])
+        places = places + self.right @ along.normal(size=self.right.shape[1])
+        return self.take(np.argsort(places, kind="stable"))
+
+    @property
+    def telling(self) -> npt.NDArray[np.bool_]:
+        """Which of them have a say, (n,): the others only tell where their block lies."""
+        return np.asarray(self.weights > _LITTLE_SAY * self.weights.max())
+
+    def some(self, count: int) -> "Pairs":
+        """At most so many of those that have a say, spread evenly over `ordered`."""
+        found = self.take(self.telling).ordered()
+        places = np.linspace(0, len(found) - 1, min(count, len(found)))
+        return found.take(places.round().astype(np.int64))
+
+
+def mean_of(side: Vectors, mine: Numbers, weights: Wide) -> Wide:
+    """Weighted mean (d,) of some rows of a side, without a float64 copy of all of them."""
+    total = np.zeros(side.shape[1])
+    for part in blocks(len(mine)):
+        total += weights[part] @ side[mine[part]]
+    return np.asarray(total / weights.sum())
 
 
 def _check(left: Vectors, right: Vectors) -> None:

@@ -12,7 +12,9 @@ import numpy as np
 
 from engine.align.bridge import Bridge
 from engine.align.maps import Centred, Linear
+from engine.align.moments import moments, single
 from engine.align.pairs import Pairs
+from engine.align.span import in_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,9 @@ class Procrustes:
         del pairs
         return (self,)
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Turn the left space onto the right one."""
-        x, y = pairs.centred()
-        left, _, right = np.linalg.svd(x.T @ y, full_matrices=False)
+        left, _, right = np.linalg.svd(moments(pairs).xy, full_matrices=False)
         mean_x, mean_y = pairs.means
-        rotation = np.asarray(left @ right, dtype=np.float32)
-        return Bridge(Linear(mean_x, rotation), Centred(mean_y), self.name)
+        return Bridge(Linear(mean_x, single(left @ right)), Centred(mean_y), self.name)

@@ -12,7 +12,9 @@ import numpy as np
 
 from engine.align.bridge import Bridge
 from engine.align.maps import Centred, Linear
+from engine.align.moments import moments, ridged, single
 from engine.align.pairs import Pairs
+from engine.align.span import in_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,10 @@ class Ridge:
         del pairs
         return tuple(Ridge(one) for one in (1.0, 0.1, 0.01))
 
+    @in_span
     def fit(self, pairs: Pairs) -> Bridge:
         """Predict the right side from the left."""
-        x, y = pairs.centred()
-        gram = x.T @ x
-        gram[np.diag_indices(len(gram))] += self.penalty * np.trace(gram) / len(gram)
-        matrix = np.linalg.lstsq(gram, x.T @ y, rcond=None)[0]
-        mean_x, mean_y = pairs.means
-        return Bridge(
-            Linear(mean_x, np.asarray(matrix, dtype=np.float32)), Centred(mean_y), self.name
-        )
+        known = moments(pairs)
+        matrix = np.linalg.lstsq(ridged(known.xx, self.penalty), known.xy, rcond=None)[0]
+        left, right = pairs.means
+        return Bridge(Linear(left, single(matrix)), Centred(right), self.name)

@@ -2,7 +2,16 @@
 
 from engine.evaluate.chance import by_chance, shuffled
 from engine.evaluate.decisions import Roc, operating_point, roc
-from engine.evaluate.intervals import RESAMPLES, Difference, Interval, interval, intervals, paired
+from engine.evaluate.intervals import (
+    RESAMPLES,
+    Difference,
+    Interval,
+    interval,
+    intervals,
+    numbered,
+    paired,
+    resamples,
+)
 from engine.evaluate.metrics import (
     DEFINITIONS,
     METRICS,
@@ -29,8 +38,10 @@ __all__ = [
     "intervals",
     "judge",
     "judge_places",
+    "numbered",
     "operating_point",
     "paired",
+    "resamples",
     "roc",
     "shuffled",
     "values",

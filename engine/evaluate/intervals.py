@@ -72,7 +72,7 @@ def intervals(
             together, as they are not independent; None when each stands for itself.
         seed: of the draws, which all measures share.
     """
-    number = _numbers(len(table), groups)
+    number = numbered(len(table), groups)
     ways = [
         (_median_of if one.median else _mean_of)(column, number)
         for one, column in zip(metrics, table.T, strict=True)
@@ -80,7 +80,7 @@ def intervals(
     draws = np.concatenate(
         [
             np.stack([way(times) for way in ways])
-            for times in _resamples(int(number.max()) + 1, seed)
+            for times in resamples(int(number.max()) + 1, seed)
         ],
         axis=1,
     )
@@ -105,10 +105,10 @@ def paired(
     """
     if before.shape != after.shape:
         raise ValueError(f"{len(before)} queries before, {len(after)} after")
-    number = _numbers(len(before), groups)
+    number = numbered(len(before), groups)
     gained = after - before
     mean = _mean_of(gained, number)
-    draws = np.concatenate([mean(times) for times in _resamples(int(number.max()) + 1, seed)])
+    draws = np.concatenate([mean(times) for times in resamples(int(number.max()) + 1, seed)])
     low, high = np.percentile(draws, (2.5, 97.5))
     p = _permutation_p(np.asarray(np.bincount(number, gained), dtype=np.float64), seed)
     return Difference(float(gained.mean()), float(low), float(high), p)
@@ -124,8 +124,8 @@ def _permutation_p(sums: Values, seed: int) -> float:
     return (1 + as_far) / (1 + RESAMPLES)
 
 
-def _resamples(groups: int, seed: int) -> Iterator[Values]:
-    """How often each group is drawn, for `RESAMPLES` draws: shapes (n, groups)."""
+def resamples(groups: int, seed: int) -> Iterator[Values]:
+    """How often each group is drawn, for `RESAMPLES` draws in all: parts of shape (n, groups)."""
     rng = np.random.default_rng(seed)
     for count in _parts(groups):
         drawn = rng.integers(0, groups, (count, groups), dtype=np.int32)
@@ -157,7 +157,12 @@ def _median_of(values: Values, number: Numbers) -> Drawn:
     return medians
 
 
-def _numbers(count: int, groups: Sequence[Hashable] | None) -> Numbers:
+def numbered(count: int, groups: Sequence[Hashable] | None) -> Numbers:
+    """The number of each query's group, in the order in which groups appear, (count,).
+
+    Raises:
+        ValueError: there is no query, or another number of groups.
+    """
     if not count:
         raise ValueError("an interval needs at least one query")
     if groups is None:

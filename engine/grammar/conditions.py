@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.grammar.amounts import SCALES, amount
 from engine.grammar.dates import dates, moment
+from engine.grammar.labels import given
 from engine.grammar.operands import expanded
 from engine.grammar.places import box, near
 from engine.grammar.ranges import range_of
@@ -34,6 +35,7 @@ _SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     Field.PLACE: ("near", "place", "box"),
     Field.TAG: ("tag", "tags", "keyword", "keywords"),
     Field.RATING: ("rating",),
+    Field.LABEL: ("label",),
 }
 _FIELDS = {name: field for field, names in _SYNONYMS.items() for name in names}
 NAMES = frozenset(_FIELDS)
@@ -120,5 +122,6 @@ _READ: Mapping[Field, Callable[[Piece], Value]] = {
     Field.SHAPE: partial(_one_of, known=_SHAPES, what="shape"),
     Field.CAMERA: partial(_stripped, edges=""),
     Field.TAG: partial(_stripped, edges=""),
+    Field.LABEL: given,
     **{field: _in_range(field) for field in SCALES},
 }

@@ -6,9 +6,10 @@ from engine.errors import GrammarError
 from engine.grammar.amounts import SCALES, amounts_written
 from engine.grammar.conditions import NAMES
 from engine.grammar.dates import dates_written
+from engine.grammar.labels import given_written
 from engine.grammar.places import place_written
 from engine.grammar.tokens import QUOTES, WORDS_PREFIX, Kind, tokens
-from engine.query import Box, Field, Filter, Near, Query, Range, Term, Value
+from engine.query import Box, Field, Filter, Given, Near, Query, Range, Term, Value
 
 _NEEDS_QUOTES = re.compile(rf"[\s,{QUOTES}]|^[<>=≤≥]|^$")
 _NEEDS_BACKSLASH = re.compile(rf"([\\{QUOTES}])")
@@ -82,5 +83,5 @@ def _condition(one: Filter) -> str:
 def _value(value: Value, field: Field) -> str:
     if isinstance(value, Range):
         return amounts_written(value, field) if field in SCALES else dates_written(value)
-    text = str(value)
+    text = given_written(value) if isinstance(value, Given) else str(value)
     return _quoted(text) if _NEEDS_QUOTES.search(text) else text

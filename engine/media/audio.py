@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,19 @@ class Window:
     partial: bool = False
 
 
+class Listener(Protocol):
+    """Hears what is decoded besides, so that nothing is decoded twice."""
+
+    @property
+    def rate(self) -> int:
+        """Samples per second that it wants."""
+        ...
+
+    def take(self, samples: Samples, start_ms: int) -> None:
+        """Hear more, (n,) mono; the sound of a film begins at `start_ms` on the film's clock."""
+        ...
+
+
 def audio_info(path: Path) -> AudioInfo:
     """Read the parameters of a recording without decoding it.
 
@@ -89,13 +102,13 @@ def audio_info(path: Path) -> AudioInfo:
             raise failure(error, file, found, "audio") from error
 
 
-def windows(path: Path, rule: AudioRule) -> Iterator[Window]:
+def windows(path: Path, rule: AudioRule, listener: Listener | None = None) -> Iterator[Window]:
     """Cut a recording into windows as ``rule`` says, decoding as they are asked for.
 
     Windows start every hop; the last one is moved back so that it ends with the recording and is
     full. A recording not longer than a window is one window of its true length. A rest of less
     than a millisecond gets no window of its own. Of a film the sound track is taken, and the
-    spans are on the film's clock.
+    spans are on the film's clock. A listener has heard all when the last window was given.
 
     Raises:
         MediaError: while iterating: no-audio, audio-params, empty, truncated (nothing usable
@@ -110,8 +123,11 @@ def windows(path: Path, rule: AudioRule) -> Iterator[Window]:
             with samples.open_recording(file, found) as container:
                 samples.audio_stream(container)
                 blocks = samples.mono_blocks(container, found, rule.rate, track)
+                blocks = _capped(blocks, rule.rate, track)
+                if listener is not None:
+                    blocks = _overheard(blocks, rule.rate, track, listener)
                 held = None
-                for span, cut in cut_windows(_capped(blocks, rule.rate, track), rule):
+                for span, cut in cut_windows(blocks, rule):
                     if held is not None:
                         yield held
                     held = Window(_later(span, track.start_ms), cut)
@@ -172,6 +188,20 @@ def _capped(blocks: Iterator[Samples], rate: int, track: "Track") -> Iterator[Sa
         if left <= 0:
             track.partial = True
             return
+
+
+def _overheard(
+    blocks: Iterator[Samples], rate: int, track: "Track", listener: Listener
+) -> Iterator[Samples]:
+    """Let a listener hear all blocks, at the rate that it wants."""
+    from engine.media.samples import Resampler
+
+    resampler = None if rate == listener.rate else Resampler(rate, listener.rate)
+    for block in blocks:
+        listener.take(resampler.push(block) if resampler else block, track.start_ms)
+        yield block
+    if resampler is not None:
+        listener.take(resampler.flush(), track.start_ms)
 
 
 def _last(window: Window | None, track: "Track") -> Window:

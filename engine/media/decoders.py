@@ -7,11 +7,11 @@ from engine.media.facts import read_facts
 from engine.media.pieces import pieces
 from engine.media.probe import probe
 from engine.media.subtitles import subtitles
-from engine.media.wire import Answer, Job, Request
+from engine.media.wire import Answer, Ear, Job, Request
 
 
-def answers(request: Request) -> Iterator[Answer]:
-    """Answer a request: pieces one by one, everything else in one go.
+def answers(request: Request, ear: Ear | None = None) -> Iterator[Answer]:
+    """Answer a request: pieces one by one, everything else in one go. An ear hears what is heard.
 
     Raises:
         MediaError: perhaps after some answers, when the file cannot be decoded.
@@ -25,6 +25,6 @@ def answers(request: Request) -> Iterator[Answer]:
         case Request(job=Job.SUBTITLES):
             yield subtitles(request.path, request.format)
         case Request(job=Job.PIECES, rule=rule) if rule is not None:
-            yield from pieces(request.path, request.format, rule)
+            yield from pieces(request.path, request.format, rule, ear)
         case _:
             raise ValueError(f"not a whole request: {request}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import MediaError
-from engine.media.audio import Window, windows
+from engine.media.audio import Listener, Window, windows
 from engine.media.formats import SIDECAR, VIDEO_FORMATS
 from engine.media.image import decode_image
 from engine.media.reasons import Reason
@@ -33,11 +33,13 @@ class Piece:
     facts: tuple[tuple[str, int | bool], ...] = ()
 
 
-def pieces(path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
+def pieces(
+    path: Path, file_format: str, rule: Rule, listener: Listener | None = None
+) -> Iterator[Piece]:
     """Decode a file as a rule says; MediaError, perhaps after some pieces, when it is damaged.
 
     A film gives frames or windows of its sound track, and nothing where it has no such track; a
-    sidecar gives the words that it has for its medium, if any.
+    sidecar gives the words that it has for its medium, if any. A listener hears what is heard.
     """
     match rule:
         case ImageRule() if file_format in VIDEO_FORMATS:
@@ -48,7 +50,7 @@ def pieces(path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
             facts = (("width", image.width), ("height", image.height))
             yield Piece(image.pixels, None, "", facts)
         case AudioRule():
-            for window in _sound(path, file_format, rule):
+            for window in _sound(path, file_format, rule, listener):
                 facts_of_window = (("duration_ms", window.span.end),)
                 partial = (("partial", True),) if window.partial else ()
                 yield Piece(window.samples, window.span, "", (*facts_of_window, *partial))
@@ -60,10 +62,12 @@ def pieces(path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
                 yield Piece(words, span, words)
 
 
-def _sound(path: Path, file_format: str, rule: AudioRule) -> Iterator[Window]:
+def _sound(
+    path: Path, file_format: str, rule: AudioRule, listener: Listener | None
+) -> Iterator[Window]:
     """Cut a recording, or the sound of a film that has some, into windows."""
     try:
-        yield from windows(path, rule)
+        yield from windows(path, rule, listener)
     except MediaError as error:
         if error.reason != Reason.NO_AUDIO or file_format not in VIDEO_FORMATS:
             raise

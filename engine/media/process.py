@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import EngineError, MediaError
+from engine.media.audio import Listener
 from engine.media.reasons import Reason
-from engine.media.wire import Answer, GarbledError, receive, send, unpacked
+from engine.media.wire import Answer, GarbledError, hear, receive, send, unpacked
 from engine.media.worker import HAS_CHILDREN, OUT_OF_MEMORY
 
 START_SECONDS = 60.0
@@ -122,8 +123,10 @@ class Process:
                 raise _not_started(f"exit code {self._bury(grace=True)}") from error
         return self.confinement
 
-    def ask(self, question: dict[str, Any], seconds: float) -> Answer | None:
-        """One answer, or None at the end of a file.
+    def ask(
+        self, question: dict[str, Any], seconds: float, listener: Listener | None = None
+    ) -> Answer | None:
+        """One answer, or None at the end of a file; a listener hears what came with it.
 
         Raises:
             MediaError: the decoder says why the file cannot be read.
@@ -136,7 +139,7 @@ class Process:
             self.await_ready()
             self._channel.settimeout(seconds)
             try:
-                return self._exchange(question, seconds)
+                return self._exchange(question, seconds, listener)
             except TimeoutError:
                 words = f"the decoder gave nothing for {seconds:g} s"
                 raise self._died(MediaError(Reason.TIMEOUT, words)) from None
@@ -152,12 +155,15 @@ class Process:
         with self._lock:
             self._bury()
 
-    def _exchange(self, question: dict[str, Any], seconds: float) -> Answer | None:
+    def _exchange(
+        self, question: dict[str, Any], seconds: float, listener: Listener | None
+    ) -> Answer | None:
         drop = [self.dropped.popleft() for _ in range(len(self.dropped))]
         send(self._channel, {**question, "drop": drop, "seconds": seconds})
         header, body = receive(self._channel)
         while "alive" in header:
             header, body = receive(self._channel)
+        body = hear(header, body, listener)
         if "error" in header:
             raise MediaError(*map(str, header["error"]))
         return None if "end" in header else unpacked(header, body)

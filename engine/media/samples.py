@@ -181,7 +181,7 @@ def mono_blocks(
     Raises:
         MediaError: audio-params, when the parameters become absurd on the way.
     """
-    resampler: _Resampler | None = None
+    resampler: Resampler | None = None
     for block, source_rate in _blocks(_frames(container, found, track)):
         track.seconds += len(block) / source_rate
         if resampler is not None and resampler.source_rate != source_rate:
@@ -190,7 +190,7 @@ def mono_blocks(
         if source_rate == rate:
             yield block
             continue
-        resampler = resampler or _Resampler(source_rate, rate)
+        resampler = resampler or Resampler(source_rate, rate)
         yield resampler.push(block)
     if resampler is not None:
         yield resampler.flush()
@@ -292,7 +292,7 @@ def _as_float(values: npt.NDArray[Any]) -> Samples:
     return (values.astype(np.float32) - middle) / full
 
 
-class _Resampler:
+class Resampler:
     """A filter with a memory: samples at one rate in, samples at another out, until flushed."""
 
     def __init__(self, source_rate: int, rate: int) -> None:

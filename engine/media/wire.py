@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from engine.errors import MediaError
 from engine.facts import Facts
+from engine.media.audio import Listener, Samples
 from engine.media.pieces import Piece
 from engine.media.probe import Probe
 from engine.ports import AudioRule, ImageRule, Rule, TextRule
@@ -48,13 +49,18 @@ class Job(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is wanted of a file; modality, format and rule as far as the job needs them."""
+    """What is wanted of a file; modality, format and rule as far as the job needs them.
+
+    Attributes:
+        listening: samples per second that a listener wants to hear besides; 0 for none.
+    """
 
     job: Job
     path: Path
     modality: Modality | None = None
     format: str = ""
     rule: Rule | None = None
+    listening: int = 0
 
     def as_header(self) -> dict[str, Any]:
         """Plain values; the bytes of a path stay what they are, whatever the locale."""
@@ -71,19 +77,65 @@ class Request:
             modality=told["modality"] and Modality(told["modality"]),
             format=told["format"],
             rule=told["rule"] and _RULES[told["rule"][0]](**told["rule"][1]),
+            listening=told["listening"],
         )
+
+
+class Ear:
+    """Listens where a file is decoded, and keeps what it heard until it is told.
+
+    Attributes:
+        heard: samples in all, with those that it let pass.
+    """
+
+    def __init__(self, rate: int, deaf: int = 0) -> None:
+        """Let the first `deaf` samples pass: they were told before."""
+        self.rate = rate
+        self.heard = 0
+        self._deaf = deaf
+        self._start_ms = 0
+        self._parts: list[Samples] = []
+
+    def take(self, samples: Samples, start_ms: int) -> None:
+        """Hear more, as `engine.media.audio.Listener` does."""
+        passed = max(0, self._deaf - self.heard)
+        self.heard += len(samples)
+        self._start_ms = start_ms
+        self._parts.append(samples[passed:])
+
+    def told(self) -> tuple[dict[str, Any], memoryview]:
+        """Entries for a header, and the end of a body: what was heard since the last time."""
+        samples = np.concatenate([np.zeros(0, np.float32), *self._parts])
+        self._parts = []
+        return {"heard": [len(samples), self._start_ms]}, _raw(samples)
+
+
+def hear(header: Mapping[str, Any], body: bytearray, listener: Listener | None) -> bytearray:
+    """Let a listener hear what came with an answer; what is left of the body is the answer's."""
+    if "heard" not in header:
+        return body
+    try:
+        count, start_ms = map(int, header["heard"])
+        at = len(body) - count * np.dtype(np.float32).itemsize
+        samples = np.frombuffer(body[at:], np.float32, count)
+    except (TypeError, ValueError) as error:
+        raise GarbledError(f"what was heard makes no sense: {error}") from error
+    if listener is not None and count:
+        listener.take(samples, start_ms)
+    del body[at:]
+    return body
 
 
 class GarbledError(Exception):
     """What came is no message of ours."""
 
 
-def send(channel: socket.socket, header: Mapping[str, Any], body: bytes | memoryview = b"") -> None:
-    """Write one message; OSError when nobody listens."""
+def send(channel: socket.socket, header: Mapping[str, Any], *body: bytes | memoryview) -> None:
+    """Write one message, its body perhaps in parts; OSError when nobody listens."""
     text = json.dumps(header).encode()
-    channel.sendall(_LENGTHS.pack(len(text), len(body)) + text)
-    if len(body):
-        channel.sendall(body)
+    channel.sendall(_LENGTHS.pack(len(text), sum(map(len, body))) + text)
+    for part in body:
+        channel.sendall(part)
 
 
 def receive(channel: socket.socket) -> tuple[dict[str, Any], bytearray]:
@@ -151,9 +203,13 @@ def _packed_piece(piece: Piece) -> tuple[dict[str, Any], bytes | memoryview]:
     told: dict[str, Any] = {"span": span, "words": piece.words, "facts": piece.facts}
     if isinstance(piece.payload, str):
         return {"piece": told | {"kind": "words"}}, b""
-    payload: npt.NDArray[Any] = np.ascontiguousarray(piece.payload)
+    payload = piece.payload
     told |= {"kind": payload.dtype.name, "shape": payload.shape}
-    return {"piece": told}, payload.data.cast("B")
+    return {"piece": told}, _raw(payload)
+
+
+def _raw(values: npt.NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
 
 
 def _unpacked_piece(told: Mapping[str, Any], body: bytearray) -> Piece:

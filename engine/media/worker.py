@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.errors import MediaError
 from engine.media import files
 from engine.media.confine import address_space, close_network, die_with, limit
 from engine.media.reasons import Reason
-from engine.media.wire import Answer, Request, packed, receive, send, told_error
+from engine.media.wire import Answer, Ear, Request, packed, receive, send, told_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,12 +50,22 @@ def main() -> None:
         _Server(channel, decoders.answers, max(0, told["memory"]) if is_limited else 0).run()
 
 
+_Message: TypeAlias = "tuple[dict[str, Any], *tuple[bytes | memoryview, ...]]"
+
+
 @dataclass(slots=True)
 class _Begun:
-    """A file that is being read; without answers it was let go, and is to be read again so far."""
+    """A file that is being read; without answers it was let go, and is to be read again so far.
+
+    Attributes:
+        given: answers so far.
+        deaf: samples that were told before it was begun.
+    """
 
     request: Request
     given: int
+    deaf: int
+    ear: Ear | None = None
     answers: "Iterator[Answer] | None" = None
 
 
@@ -83,37 +93,45 @@ class _Server:
             self._wind_up()
             send(self._channel, *self._answer(asked["number"], asked))
 
-    def _answer(self, number: int, asked: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    def _answer(self, number: int, asked: dict[str, Any]) -> _Message:
         """Take one step with a file: an answer, the end of it, or why there is none."""
-        answer: tuple[dict[str, Any], Any]
+        if "request" in asked:
+            request = Request.from_header(asked["request"])
+            self._begun[number] = _Begun(request, asked["skip"], asked["deaf"])
+        file = self._begun[number]
+        header, *body = self._step(file)
+        if file.ear is not None:
+            told, heard = file.ear.told()
+            header, body = header | told, [*body, heard]
+        if "end" in header or "error" in header:
+            self._begun.pop(number)
+        self._check_alone()
+        if 0 < self._memory * FULL < address_space("VmPeak"):
+            os._exit(OUT_OF_MEMORY)
+        return header, *body
+
+    def _step(self, file: _Begun) -> _Message:
         try:
-            if "request" in asked:
-                request = Request.from_header(asked["request"])
-                self._begun[number] = _Begun(request, asked["skip"])
-            answer = packed(self._next(self._begun[number]))
+            return packed(self._next(file))
         except StopIteration:
-            answer = {"end": True}, b""
+            return ({"end": True},)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except MediaError as error:
             if error.reason == Reason.MEMORY:
                 os._exit(OUT_OF_MEMORY)
-            answer = told_error(error), b""
+            return (told_error(error),)
         except Exception as error:  # noqa: BLE001  (a mistake of ours costs one file, not all)
             words = f"{type(error).__name__}: {error}"[:200]
-            answer = told_error(MediaError(Reason.CRASHED, words)), b""
-        if "end" in answer[0] or "error" in answer[0]:
-            self._begun.pop(number, None)
-        self._check_alone()
-        if 0 < self._memory * FULL < address_space("VmPeak"):
-            os._exit(OUT_OF_MEMORY)
-        return answer
+            return (told_error(MediaError(Reason.CRASHED, words)),)
 
     def _next(self, file: _Begun) -> "Answer":
         """Go on with a file, from its beginning if need be; StopIteration at its end."""
         if file.answers is None:
             self._make_room()
-            file.answers = islice(self._answers(file.request), file.given, None)
+            if file.request.listening:
+                file.ear = Ear(file.request.listening, file.deaf)
+            file.answers = islice(self._answers(file.request, file.ear), file.given, None)
         answer = next(file.answers)
         file.given += 1
         return answer
@@ -123,7 +141,9 @@ class _Server:
         for file in self._begun.values():
             if address_space("VmSize") <= self._memory * ROOMY or not self._memory:
                 return
-            file.answers = None
+            if file.answers is not None:
+                file.deaf = 0 if file.ear is None else file.ear.heard
+                file.answers = None
 
     def _pulse(self) -> None:
         """Tell the asker, now and then, that the file is read on."""

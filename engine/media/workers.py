@@ -13,10 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from engine.errors import EngineError
 from engine.facts import Facts
+from engine.media.audio import Listener, Samples
 from engine.media.facts import read_facts
 from engine.media.formats import IMAGE_FORMATS, SIDECAR, TEXT_FORMATS, VIDEO_FORMATS
 from engine.media.pieces import Piece, pieces
@@ -74,12 +75,15 @@ class Workers:
             return []
         return cast("Passages", self._only(Request(Job.SUBTITLES, path, format=file_format)))
 
-    def pieces(self, path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
+    def pieces(
+        self, path: Path, file_format: str, rule: Rule, listener: Listener | None = None
+    ) -> Iterator[Piece]:
         """As `engine.media.pieces.pieces`; MediaError also for files that kill decoders."""
         if file_format in _PLAIN:
             return pieces(path, file_format, rule)
-        request = Request(Job.PIECES, path, format=file_format, rule=rule)
-        return cast("Iterator[Piece]", self._answers(request))
+        rate = 0 if listener is None else listener.rate
+        request = Request(Job.PIECES, path, format=file_format, rule=rule, listening=rate)
+        return cast("Iterator[Piece]", self._answers(request, listener))
 
     def start(self, files: int) -> None:
         """Begin to start the processes for so many files, before the first one waits for them."""
@@ -108,15 +112,16 @@ class Workers:
         (answer,) = self._answers(request)
         return answer
 
-    def _answers(self, request: Request) -> Iterator[Answer]:
+    def _answers(self, request: Request, listener: Listener | None = None) -> Iterator[Answer]:
         """Ask for answers one by one, of another process where one dies."""
-        number, given, deaths = next(self._numbers), 0, 0
+        file = _File(next(self._numbers), request, listener)
+        deaths = 0
         process: Process | None = None
         try:
             while True:
                 process = process or self._chosen(alone=deaths > 0)
                 try:
-                    answer = self._asked(process, number, request, given)
+                    answer = self._asked(process, file)
                 except LostError:
                     process = None
                 except DiedError as death:
@@ -126,23 +131,22 @@ class Workers:
                 else:
                     if answer is None:
                         return
-                    given += 1
+                    file.given += 1
                     yield answer
         finally:
             if process is not None:
-                self._leave(process, number)
+                self._leave(process, file.number)
 
-    def _asked(self, process: Process, number: int, request: Request, given: int) -> Answer | None:
+    def _asked(self, process: Process, file: "_File") -> Answer | None:
         """Ask a process for the next answer; who dies of it is replaced."""
-        is_picture = request.format in IMAGE_FORMATS
+        is_picture = file.request.format in IMAGE_FORMATS
         seconds = self.guard.picture_seconds if is_picture else self.guard.seconds
         with self._lock:
-            is_new = number not in process.begun
-            process.begun.add(number)
+            is_new = file.number not in process.begun
+            process.begun.add(file.number)
             process.waiting += 1
-        question = {"request": request.as_header(), "skip": given} if is_new else {}
         try:
-            return process.ask({"number": number, **question}, seconds)
+            return process.ask(file.question(is_new=is_new), seconds, file)
         except DiedError:
             self._end(process)
             self._in_nursery(self._grow)
@@ -210,6 +214,36 @@ class Workers:
             self._parting.discard(process)
             if process in self._shared:
                 self._shared.remove(process)
+
+
+class _File:
+    """How far a file is decoded, in whichever process; listens for whoever wants to hear it.
+
+    Attributes:
+        given: answers so far.
+        heard: samples so far.
+    """
+
+    def __init__(self, number: int, request: Request, listener: Listener | None) -> None:
+        self.number = number
+        self.request = request
+        self.rate = request.listening
+        self.given = self.heard = 0
+        self._listener = listener
+
+    def take(self, samples: Samples, start_ms: int) -> None:
+        """Hear more."""
+        self.heard += len(samples)
+        if self._listener is not None:
+            self._listener.take(samples, start_ms)
+
+    def question(self, *, is_new: bool) -> dict[str, Any]:
+        """What to ask next of a process, to which the file may be new."""
+        known = {"number": self.number}
+        if not is_new:
+            return known
+        so_far = {"skip": self.given, "deaf": self.heard}
+        return known | {"request": self.request.as_header()} | so_far
 
 
 def _stopped() -> EngineError:

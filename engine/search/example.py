@@ -14,6 +14,7 @@ from engine.media.probe import probe
 from engine.media.reasons import Reason
 from engine.ports import AudioRule, Encoder, ImageRule, Payload
 from engine.query import Region, Term
+from engine.rank.landmarks import RATE, Codes, read_anew
 from engine.types import Modality, Span, Vectors
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 MAX_PIECES = 48
 """Windows or passages of a query file that are used: four minutes of sound say what it is."""
+
+MAX_LISTENED_MS = 60_000
+"""So much of a query is looked for as a recording; name another part of it to look for that."""
+
+_LISTENING = AudioRule(RATE, 5_000, 5_000)
+_ENDLESS = 1 << 40
 
 _LEAST_PART = 0.5
 """A window that lies less than half in the part that is meant is left out, if others lie better."""
@@ -74,6 +81,30 @@ def encode_file(path: Path, encoder: Encoder, term: Term) -> Vectors:
             f"{path} ends before {term.span.start / 1000:g} s.", hint="Name an earlier part of it."
         )
     return encoder.encode([encoder.prepare(one) for one in payloads])
+
+
+def peaks_of(path: Path, term: Term) -> tuple[Codes, ...]:
+    """The peaks of a sound, or of the part of it that a term means; empty where nothing is heard.
+
+    Of what is long the first `MAX_LISTENED_MS` are taken. Read at several parts of a hop.
+    """
+    from engine.media.audio import windows
+
+    start, end = (term.span.start, term.span.end) if term.span else (0, _ENDLESS)
+    heard: list[Vectors] = []
+    done = start
+    try:
+        for window in windows(_resolved(path), _LISTENING):
+            if window.span.end > done:  # the last one is moved back
+                begin = max(0, done - window.span.start) * RATE // 1000
+                heard.append(window.samples[begin : (end - window.span.start) * RATE // 1000])
+                done = window.span.end
+            if done >= min(end, start + MAX_LISTENED_MS):
+                break
+    except MediaError as error:
+        if error.reason != Reason.NO_AUDIO:
+            raise
+    return read_anew(np.concatenate([np.zeros(0, np.float32), *heard]))
 
 
 def _parts(stream: Iterator["Piece"], term: Term, encoder: Encoder) -> list[Payload]:

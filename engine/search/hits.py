@@ -106,9 +106,14 @@ def _moments(groups: Sequence[Group], listing: Listing, timed: Timed) -> list[Hi
 def _moment(hit: Hit, one: Heard, best: Heard) -> Hit:
     """As the file, less what this moment is short of its best one."""
     by_sense = (1 - one.chance) / max(1 - best.chance, 1e-6)
+    because = (
+        replace(why, span=one.span) if why.span in {best.span, hit.span} - {None} else why
+        for why in hit.because
+    )
     return replace(
         hit,
         span=one.span,
+        because=tuple(because),
         score=hit.score - (best.score - one.score),
         relevance=hit.relevance * min(by_sense, 1.0),
     )

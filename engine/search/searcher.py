@@ -21,7 +21,8 @@ from engine.search.hits import Judged, dated, listed
 from engine.search.leg import Heard, Leg, moments, query_vector
 from engine.search.scope import Listing, Scope
 from engine.search.shelves import Shelves
-from engine.search.terms import Answers, Reason, words_for
+from engine.search.terms import SAME, Answers, Reason, words_for
+from engine.store.records import Found
 from engine.threads import one_blas_thread
 from engine.types import Modality, Vectors
 
@@ -112,7 +113,18 @@ class Searcher:
         if term.exact:
             return Answers(term, [], words)
         with_words = listing.steps.words and not isinstance(term.payload, Path)
-        return Answers(term, self._legs(term, scope, listing), words, with_words)
+        same = self._same(term, scope) if term.weight > 0 else {}
+        return Answers(term, self._legs(term, scope, listing), words, with_words, same)
+
+    def _same(self, term: Term, scope: Scope) -> dict[int, list[Found]]:
+        """For each file in which the very recording of a term occurs, where."""
+        found: dict[int, list[Found]] = {}
+        if isinstance(term.payload, Path) and term.modality in _RECORDED:
+            with self._timed("recognise"):
+                for one in self._shelves.same_recording(term):
+                    if scope.admits(one):
+                        found.setdefault(one.file_id, []).append(one)
+        return found
 
     def _legs(self, term: Term, scope: Scope, listing: Listing) -> list[Leg]:
         """One leg for each wanted modality, and one over texts for media found by caption."""
@@ -201,7 +213,10 @@ def _only_narrows(term: Term) -> bool:
 
 
 def _moments(one: Judged, answers: Sequence[Answers]) -> list[Heard]:
-    """The moments of a file by the leg that found it best, if that one compared its windows."""
+    """Where the very recording is; else by the leg that found it best, if it compared windows."""
+    same = [place for answer in answers for place in answer.same.get(one.file_id, ())]
+    if same:
+        return [Heard(place.span, SAME, 0.0) for place in same if place.span is not None]
     legs = [leg for answer in answers for leg in answer.legs if one.file_id in leg.seen]
     heard = [
         (leg, leg.seen[one.file_id]) for leg in legs if not leg.seen[one.file_id].found.caption

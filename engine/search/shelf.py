@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import EngineError, UsageError
@@ -10,7 +11,14 @@ from engine.media.probe import digest as digest_of_bytes
 from engine.ports import Alignment, Encoder
 from engine.profile import DEFAULT, Profile
 from engine.query import Term
-from engine.search.example import MAX_PIECES, absolute, encode_file, modality_of, naming
+from engine.recordings import Heard, Recordings, open_recordings, span_of
+from engine.search.example import (
+    MAX_PIECES,
+    absolute,
+    encode_file,
+    naming,
+    peaks_of,
+)
 from engine.search.plain import Plain
 from engine.store.catalogue import CatalogueReader
 from engine.store.folder import SNAPSHOTS
@@ -51,6 +59,10 @@ def taught(library: Path, used: Mapping[str, str], profile: Profile) -> tuple[Pr
 
 
 _FITTED_ANEW = "bridge '{0}' is not used: it was fitted anew (put it to use: seehear align use {0})"
+_UNHEARD = (
+    "{} sounds or videos of before cannot be recognised inside others yet; "
+    "listen to them with: seehear index"
+)
 
 
 class Shelf:
@@ -63,6 +75,7 @@ class Shelf:
         self._catalogue = catalogue
         self._use(profile)
         self._galleries: dict[str, Opened] = {}
+        self._heard: Heard | None = None
         self._version = -1
         self._shortcuts = True
 
@@ -88,6 +101,7 @@ class Shelf:
         if version == self._version:
             return
         self._galleries.clear()
+        self._heard = None
         self._follow()
         self._version = version
 
@@ -143,6 +157,35 @@ class Shelf:
         """Files in whose names, facts, captions and texts words are, best first."""
         return self._catalogue.find_words(words, phrases=phrases, limit=limit, among=among)
 
+    def same_recording(self, term: Term) -> list[Found]:
+        """Where the very recording that a term is occurs, with its span; the surest place first."""
+        if self._heard is None:
+            self._heard = self._listened()
+            self.remarks += [one for one in self._heard.remarks if one not in self.remarks]
+        if not any(len(part.frames) for part in self._heard.parts):
+            return []
+        with naming(Path(term.payload)):
+            found = self._heard.find(peaks_of(Path(term.payload), term))
+        files: dict[int, list[Found]] = {}
+        for one in self._catalogue.files_of({content for content, _ in found}):
+            files.setdefault(one.content_id, []).append(one)
+        return [
+            replace(file, span=span_of(place))
+            for one, place in found
+            for file in files.get(one, ())
+        ]
+
+    def _tell_unheard(self) -> None:
+        if missing := len(self._catalogue.unheard()):
+            told = _UNHEARD.format(missing)
+            self.remarks += [told] if told not in self.remarks else []
+
+    def _listened(self) -> Heard:
+        self._tell_unheard()
+        if self._shortcuts:
+            return open_recordings(self._catalogue, self._snapshots)
+        return Heard((Recordings.of(self._catalogue.peaks_since(0)),))
+
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
         """Where vectors lead."""
         return self._catalogue.resolve(vector_ids)
@@ -176,14 +219,13 @@ class Shelf:
             known = ", ".join(Modality)
             raise UsageError(f"{error}.", hint=f"Known: {known}.") from error
 
-    def _identify(self, file: Path) -> tuple[Modality, frozenset[int]]:
-        """What a file is, and the content it has in the catalogue if it is indexed."""
-        modality = modality_of(file)
+    def _identify(self, file: Path) -> frozenset[int]:
+        """The content that a file has in the catalogue, if it is indexed."""
         record = self._catalogue.file_at(file)
         own = None
         if record is not None and record.digest is not None:
             own = self._catalogue.content_at(record.digest)
-        return modality, frozenset() if own is None else frozenset({own})
+        return frozenset() if own is None else frozenset({own})
 
     @property
     def _tuner(self) -> Plain:

@@ -18,6 +18,10 @@ class Shelves(Protocol):
         """The gallery of that key, up to date."""
         ...
 
+    def same_recording(self, term: Term) -> list[Found]:
+        """Where the very recording that a term is occurs, with its span; the surest place first."""
+        ...
+
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
         """Where vectors lead."""
         ...

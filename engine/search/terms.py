@@ -18,6 +18,9 @@ from engine.types import Source
 WORDS_WEIGHT = 10.0
 """Deviations that a file is lifted by when all words of a term stand in its name or tags."""
 
+SAME = 100.0
+"""Deviations for the same recording: first, as chance is ruled out (`rank.landmarks.CHANCE`)."""
+
 PASSAGE = 0.5
 """What words within a running text count for: most are there to say something else."""
 
@@ -58,17 +61,18 @@ class Judgement:
 
 @dataclass(slots=True, eq=False)
 class Answers:
-    """One term's legs and word hits."""
+    """One term's legs and word hits, and for each file the places where the very sound occurs."""
 
     term: Term
     legs: list[Leg]
     words: dict[int, WordHit] = field(default_factory=dict)
     with_words: bool = False
+    same: dict[int, list[Found]] = field(default_factory=dict)
 
     @property
     def files(self) -> set[int]:
         """Every file that some leg, or the words, found."""
-        return {one for leg in self.legs for one in leg.seen} | set(self.words)
+        return {one for leg in self.legs for one in leg.seen} | self.words.keys() | self.same.keys()
 
     def look_up(self, files: Iterable[int]) -> None:
         """Have the scores of these files in every leg."""
@@ -96,8 +100,13 @@ class Answers:
             whole = word.coverage > _NEARLY_ALL
             because = Evidence(self._word_source(word), 0, lift, whole)
             reasons.append((lift, (because, _found(word))))
-        reasons.sort(key=lambda pair: -pair[0])
         relevance = 1 - (1 - by_sense) * (1 - by_words)
+        if same := self.same.get(file_id):
+            best += SAME
+            relevance = 1.0
+            source = Source(str(self.term), RECORDING, same[0].modality.value)
+            reasons.append((SAME, (Evidence(source, 0, SAME, span=same[0].span), same[0])))
+        reasons.sort(key=lambda pair: -pair[0])
         by_example = any(leg.by_example for leg, _ in seen)
         return Judgement(best, relevance, tuple(reason for _, reason in reasons), by_example)
 
@@ -124,6 +133,9 @@ class Answers:
 
 WORDS = "words"
 """Stands for the space in the source of a reason that words gave."""
+
+RECORDING = "recording"
+"""The same of the reason that a file holds the same recording."""
 
 
 def words_for(term: Term, scope: Scope, shelves: Shelves) -> dict[int, WordHit]:

@@ -1,19 +1,21 @@
 """Reading the catalogue: rows become values."""
 
+import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from engine.arrays import unit_rows
 from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
-from engine.query import Filter
-from engine.store import checks, filters, links, schema, words
+from engine.query import Field, Filter
+from engine.rank.landmarks import Codes
+from engine.store import checks, filters, labels, landmarks, links, schema, views, words
 from engine.store.checks import Status
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
@@ -22,16 +24,19 @@ from engine.store.records import (
     Content,
     FileRecord,
     Found,
+    Guess,
     SnapshotRecord,
     Stamp,
     State,
     WordHit,
+    WordKind,
 )
 from engine.store.resolve import resolve
 from engine.store.windows import Windows, contents_in, windows_of
 from engine.types import Embeddings, Ids, Modality, Space
 
 _OLDER = "An older seehear wrote this library: it has no words and no facts of files to search by"
+_UNLABELLED = "An older seehear wrote this library: it has no labels to search by"
 _UPGRADE = "bring it up to date with: seehear rebuild"
 
 
@@ -226,6 +231,42 @@ class CatalogueReader:
         vectors = half.reshape(len(rows), space.dim).astype(np.float32)
         return Embeddings(space, ids, unit_rows(vectors))
 
+    def vectors_with(self, vector_ids: Ids, space: Space) -> Embeddings:
+        """The vectors of these ids in a space, by vector id; ids that are gone are left out."""
+        vector = schema.vector.c
+        query = (
+            select(vector.id, vector.half, vector.crc32)
+            .join(schema.space)
+            .where(
+                vector.id.in_(
+                    select(
+                        func.json_each(json.dumps(vector_ids.tolist()))
+                        .table_valued("value")
+                        .c.value
+                    )
+                ),
+                schema.space.c.name == space.name,
+                schema.space.c.fingerprint == space.fingerprint,
+            )
+            .order_by(vector.id)
+        )
+        return self._embeddings(space, query)
+
+    def beside(self, contents: Sequence[int]) -> list[tuple[int, int]]:
+        """Each of these media with the captions and subtitles that describe it, as contents."""
+        with self._reading() as connection:
+            return views.beside(connection, contents) if _is_derived(connection) else []
+
+    def standing_alone(self) -> set[int]:
+        """Contents with a file that describes no medium."""
+        with self._reading() as connection:
+            return views.standing_alone(connection)
+
+    def words_found(self, contents: Sequence[int], kind: WordKind) -> dict[int, str]:
+        """The words seen or heard in each of these contents; those without are left out."""
+        with self._reading() as connection:
+            return views.words_found(connection, contents, kind) if _is_derived(connection) else {}
+
     def tombstones_since(self, seq: int) -> Ids:
         """Ids of the vectors removed after `seq`, sorted."""
         column = schema.tombstone.c
@@ -266,12 +307,15 @@ class CatalogueReader:
         for a value that its field cannot take.
         """
         with self._reading() as connection:
-            if _is_derived(connection):
-                return filters.admitted(connection, filters_)
-            if not filters_:
+            version = _version(connection)
+            if not filters_ and version < schema.DERIVED_SINCE:
                 query = "SELECT id FROM file WHERE state = 'indexed' ORDER BY id"
                 return filters.ids_of(connection, query, ())
-        raise EngineError(f"{_OLDER}.", hint=f"To use conditions, {_UPGRADE}")
+            by_label = any(one.field is Field.LABEL for one in filters_)
+            if version >= (schema.LABELS_SINCE if by_label else schema.DERIVED_SINCE):
+                return filters.admitted(connection, filters_)
+        lack = _OLDER if version < schema.DERIVED_SINCE else _UNLABELLED
+        raise EngineError(f"{lack}.", hint=f"To use conditions, {_UPGRADE}")
 
     def vectors_of_files(self, file_ids: Ids, space: Space, modality: Modality) -> Ids:
         """Ids of the vectors of these files' contents in a space, sorted."""
@@ -317,6 +361,16 @@ class CatalogueReader:
         with self._reading() as connection:
             return newest(connection, file_ids, limit)
 
+    def label_counts(self) -> dict[str, int]:
+        """Of how many contents each classifier said something, by its name."""
+        with self._reading() as connection:
+            return labels.counts(connection) if _is_labelled(connection) else {}
+
+    def labels_of(self, content_id: int) -> list[tuple[str, Guess]]:
+        """What classifiers said of a content, by their names, the most probable label first."""
+        with self._reading() as connection:
+            return labels.of_content(connection, content_id) if _is_labelled(connection) else []
+
     def contents_in(self, space: Space, modality: Modality) -> int:
         """How many contents have vectors of a modality in a space."""
         with self._reading() as connection:
@@ -326,6 +380,29 @@ class CatalogueReader:
         """The segments of these contents that have a vector in a space, in order."""
         with self._reading() as connection:
             return windows_of(connection, content_ids, space)
+
+    def peaks_since(self, seq: int) -> list[tuple[int, Codes]]:
+        """The peaks of what is heard in contents, by their ids, committed after `seq`."""
+        with self._reading() as connection:
+            has = _version(connection) >= schema.LANDMARKS_SINCE
+            return landmarks.peaks_since(connection, self.path, seq) if has else []
+
+    def peaks_kept(self, seq: int) -> tuple[int, int]:
+        """How many contents have peaks committed until `seq`, and the bytes of those since."""
+        with self._reading() as connection:
+            return landmarks.kept_until(connection, seq)
+
+    def unheard(self) -> list[int]:
+        """Ids of sounds and videos whose peaks are not known: an older seehear indexed them."""
+        with self._reading() as connection:
+            if _version(connection) >= schema.LANDMARKS_SINCE:
+                return landmarks.unheard(connection)
+        return [one.id for one in self.contents_after(0, (Modality.AUDIO, Modality.VIDEO))]
+
+    def files_of(self, content_ids: Collection[int]) -> list[Found]:
+        """Every indexed file that holds one of these contents, in the order of ids."""
+        with self._reading() as connection:
+            return landmarks.files_of(connection, content_ids)
 
     def status(self) -> Status:
         """Counts of everything, and the files that could not be indexed."""
@@ -349,12 +426,20 @@ class CatalogueReader:
     def inconsistencies(self) -> list[str]:
         """Sentences about rows that do not fit together; empty when all is well."""
         with self._reading() as connection:
-            return checks.inconsistencies(connection, derived=_is_derived(connection))
+            found = checks.inconsistencies(connection, derived=_is_derived(connection))
+            return found + (checks.lost_labels(connection) if _is_labelled(connection) else [])
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 def _is_derived(connection: Connection) -> bool:
-    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    return version >= schema.DERIVED_SINCE
+    return _version(connection) >= schema.DERIVED_SINCE
+
+
+def _is_labelled(connection: Connection) -> bool:
+    return _version(connection) >= schema.LABELS_SINCE
 
 
 def _file_record(root: Path, row: Any) -> FileRecord:  # noqa: ANN401  (a row of a typed query)

@@ -1,10 +1,11 @@
 """What a catalogue holds, counted, and whether its rows fit together."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from engine.store import schema
 from engine.store.paths import SIDECAR_FORMAT
@@ -98,6 +99,19 @@ def inconsistencies(connection: Connection, *, derived: bool) -> list[str]:
                 ~schema.file.c.id.in_(select(schema.fact.c.file_id)),
             )
         )
+    return _told(connection, checks)
+
+
+def lost_labels(connection: Connection) -> list[str]:
+    """Sentences about labels of what is not there; empty when all is well."""
+    label = schema.label.c
+    gone = ~label.content_id.in_(select(schema.content.c.id))
+    cut = label.segment_id.is_not(None) & ~label.segment_id.in_(select(schema.segment.c.id))
+    counted = select(func.count(label.id))
+    return _told(connection, {"labels belong to no content": counted.where(or_(gone, cut))})
+
+
+def _told(connection: Connection, checks: Mapping[str, Select[int]]) -> list[str]:
     counts = {text: connection.execute(query).scalar_one() for text, query in checks.items()}
     return [f"{count} {text}" for text, count in counts.items() if count]
 

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from engine.errors import UsageError
-from engine.query import Box, Field, Filter, Near, Range, Value
+from engine.query import Box, Field, Filter, Given, Near, Range, Value
 from engine.store import texts
 from engine.store.folders import components
 from engine.types import Ids
@@ -132,6 +132,24 @@ def _tag(_: Connection, value: Value) -> _Condition:
     return sql, [_text(Field.TAG, value)]
 
 
+def _label(_: Connection, value: Value) -> _Condition:
+    if not isinstance(value, Given):
+        raise UsageError(f"The condition '{Field.LABEL}' wants a label, not {value!r}.")
+    parts, values = ["l.folded = ?"], [texts.fold(value.label)]
+    if value.classifier:
+        parts.append("l.classifier = ?")
+        values.append(texts.fold(value.classifier))
+    if value.least is None:
+        parts.append("l.place = 0")
+    else:
+        parts.append(f"l.probability {'>' if value.above else '>='} ?")
+    given = [] if value.least is None else [value.least]
+    return f"file_id IN ({_LABELLED} WHERE {' AND '.join(parts)})", [*values, *given]
+
+
+_LABELLED = "SELECT f.id FROM label AS l JOIN file AS f ON f.content_id = l.content_id"
+
+
 def _place(_: Connection, value: Value) -> _Condition:
     if isinstance(value, Near):
         band = value.km / _KM_PER_DEGREE
@@ -220,5 +238,6 @@ _CONDITIONS: dict[Field, _Make] = {
     Field.CAMERA: _part(Field.CAMERA, "camera"),
     Field.PLACE: _place,
     Field.TAG: _tag,
+    Field.LABEL: _label,
     Field.RATING: _range(Field.RATING, "rating"),
 }

@@ -19,17 +19,18 @@ _README = """This folder is a seehear library. Do not edit the files in it.
 catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
 bridges/       what it was taught with `seehear align`; part of what matters
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
+classifiers/   what was learnt from labels, if anything was; to be kept with the catalogue
 """
 
 
 def create(folder: Path, profile: str) -> None:
     """Make the folder and an empty catalogue of a profile; one that is there stays."""
-    with _written(folder):
+    with written(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(folder):
         if (folder / CATALOGUE).exists():  # another process was first
             return
-        with _written(folder):
+        with written(folder):
             _create_catalogue(folder, profile)
             (folder / "README.txt").write_text(_README, encoding="utf-8")
 
@@ -51,10 +52,10 @@ def _create_catalogue(folder: Path, profile: str) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the library's lock; the file keeps the process id of who has it."""
-    with _written(folder):
+    with written(folder):
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with _written(folder):
+        with written(folder):
             _take_lock(descriptor, folder)
         yield
     finally:
@@ -72,7 +73,7 @@ def _take_lock(descriptor: int, folder: Path) -> None:
 
 
 @contextmanager
-def _written(folder: Path) -> Iterator[None]:
+def written(folder: Path) -> Iterator[None]:
     """Say in a sentence why the folder of a library cannot be written."""
     try:
         yield

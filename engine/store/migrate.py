@@ -19,7 +19,11 @@ def migrate(path: Path, engine: Engine, version: int) -> None:
     """
     _keep_copy(path, engine, copy_of(path, version))
     with engine.begin() as connection:
-        _add_derived(connection)
+        schema.metadata.create_all(
+            connection
+        )  # labels and landmarks too: the next `index` listens to what is there
+        if version < schema.DERIVED_SINCE:
+            _add_derived(connection)
         connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")
 
 
@@ -44,7 +48,6 @@ def _keep_copy(path: Path, engine: Engine, copy: Path) -> None:
 
 def _add_derived(connection: Connection) -> None:
     """From format 1 to 2."""
-    schema.metadata.create_all(connection)
     connection.exec_driver_sql("ALTER TABLE segment ADD COLUMN kind TEXT")
     for index in schema.vector.indexes:
         index.create(connection, checkfirst=True)

@@ -1,13 +1,14 @@
 """The values that go into the catalogue and come out of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.rank.landmarks import Codes
 from engine.types import Embeddings, Modality, Space, Span, Vectors
 
 
@@ -104,6 +105,7 @@ class ContentRecord:
     Attributes:
         info: JSON values: `engine.facts.Facts.as_info`, and `partial` where damage was met.
         views: one for most media; a video has its pictures and its sound; a sidecar may have none.
+        peaks: of what is heard in it (engine.rank.landmarks); None where nothing was listened to.
     """
 
     digest: bytes
@@ -111,6 +113,7 @@ class ContentRecord:
     format: str
     info: Mapping[str, Any]
     views: tuple[View, ...]
+    peaks: Codes | None = None
 
     @property
     def segments(self) -> tuple[SegmentRecord, ...]:
@@ -171,6 +174,22 @@ class WordHit:
     coverage: float
     caption: bool = False
     digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A label that a classifier gives to a content.
+
+    Attributes:
+        probability: 0 to 1.
+        weights: how much each modality counted, by its name.
+        segment: the id of the part that has the label; None for the whole content.
+    """
+
+    label: str
+    probability: float
+    weights: Mapping[str, float] = field(default_factory=dict)
+    segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

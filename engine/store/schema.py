@@ -19,14 +19,21 @@ from sqlalchemy import (
 APPLICATION_ID = 0x5EE_4EA
 """Marks the file as a seehear catalogue (`PRAGMA application_id`)."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Rises with every change of the tables (`PRAGMA user_version`).
 
 1: what was indexed. 2: with what is derived from it for filters and words, and `segment.kind`.
+3: with what classifiers said, and with the landmarks of sounds.
 """
 
 DERIVED_SINCE = 2
 """Catalogues of this format and later have the derived tables."""
+
+LABELS_SINCE = 3
+"""Catalogues of this format and later have the table of labels."""
+
+LANDMARKS_SINCE = 3
+"""Catalogues of this format and later have landmarks."""
 
 metadata = MetaData()
 
@@ -130,6 +137,37 @@ tombstone = Table(
     Column("vector_id", Integer, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Index("tombstone_seq", "seq"),
+)
+
+# What classifiers said of contents: each label with its probability, the most probable in place 0.
+label = Table(
+    "label",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("classifier", Text, nullable=False),
+    Column("content_id", _cascade("content.id"), nullable=False),
+    Column("segment_id", _cascade("segment.id"), nullable=True),  # NULL: of the whole content
+    Column("label", Text, nullable=False),
+    Column("folded", Text, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("weights", Text, nullable=False),  # JSON: how much each modality counted
+    Index("label_content", "content_id", "classifier"),
+    Index("label_segment", "segment_id"),
+    Index("label_folded", "folded", "content_id"),
+)
+
+# The peaks of what is heard in a content (engine.rank.landmarks), empty where nothing is; made from
+# its file, so it comes back with the next `index`.
+landmark = Table(
+    "landmark",
+    metadata,
+    Column("content_id", _cascade("content.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    Index("landmark_seq", "seq"),
 )
 
 # A receipt for a derived file, written after the file is safely on disk.

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, literal, select
 
 from engine.store import derived, schema
 from engine.store.chunks import chunks
+from engine.store.landmarks import insert_peaks
 from engine.store.records import ContentRecord, SegmentRecord, View, WordKind
 from engine.types import Modality, Vectors
 
@@ -32,6 +33,8 @@ def insert_contents(connection: Connection, contents: Sequence[ContentRecord], s
         for view, first in numbered(one.views, 0)
     ]
     insert_views(connection, views, seq)
+    heard = zip(content_ids, new, strict=True)
+    insert_peaks(connection, {i: one.peaks for i, one in heard if one.peaks is not None}, seq)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

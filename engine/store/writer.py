@@ -12,16 +12,19 @@ from sqlalchemy import Connection, delete, func, insert, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
-from engine.store import derived, schema
+from engine.rank.landmarks import Codes
+from engine.store import derived, labels, schema
 from engine.store.catalogue import CatalogueReader
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors, open_writer, require_word_search
 from engine.store.files import change_files, move_root
 from engine.store.folders import drop_empty_folders
+from engine.store.landmarks import insert_peaks
 from engine.store.migrate import migrate
 from engine.store.records import (
     ContentRecord,
     FileRecord,
+    Guess,
     SegmentRecord,
     SnapshotRecord,
     View,
@@ -216,6 +219,12 @@ class CatalogueWriter(CatalogueReader):
             for key, value in settings.items():
                 _set(connection, key, value)
 
+    def set_peaks(self, peaks: Mapping[int, Codes]) -> None:
+        """Commit the peaks of what is heard in contents; those that are gone are left out."""
+        with self._writing() as (connection, seq):
+            there = modalities(connection, list(peaks))
+            insert_peaks(connection, {one: peaks[one] for one in there}, seq)
+
     def adopt_root(self, root: Path) -> None:
         """Make a folder a root; roots inside it become part of it, and keep their files."""
         inside = [old for old in self.roots() if old != root and old.is_relative_to(root)]
@@ -243,6 +252,19 @@ class CatalogueWriter(CatalogueReader):
             insert_contents(connection, contents, seq)
             change_files(connection, files, removed, seq)
         return seq
+
+    def set_labels(self, classifier: str, given: Mapping[int, Sequence[Guess]]) -> None:
+        """Commit what a classifier says of contents, in place of what it said of them before.
+
+        A content without guesses loses its labels; contents that are gone are left out.
+        """
+        with self._writing() as (connection, _):
+            labels.replace(connection, classifier, given)
+
+    def drop_labels(self, classifier: str) -> int:
+        """Forget all that a classifier said; returns of how many contents."""
+        with self._writing() as (connection, _):
+            return labels.drop(connection, classifier)
 
     def rebuild_derived(self) -> None:
         """Make all that filters and word search read anew, from what was indexed."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.align.choose import choose
 from engine.align.pairs import Pairs, PairsError
+from engine.align.report import Report, named
 from engine.bridges import anchoring, kept
 from engine.bridges.taught import NATIVE, Before, End, Taught, arrived_before
 from engine.errors import MediaError, NoRouteError, UsageError
@@ -34,13 +35,11 @@ class Lesson:
     Attributes:
         taught: the bridge, kept in the library and not yet in use; None where the way that was
             there before is as good.
-        report: what was measured, as JSON.
-        left_out: sentences about pairs that could not be used.
+        report: what was measured, as JSON, with a sentence for each pair that was left out.
     """
 
     taught: Taught | None
     report: Mapping[str, Any]
-    left_out: tuple[str, ...] = ()
 
     @property
     def helps(self) -> bool:
@@ -129,12 +128,10 @@ def teach(
         saw=lambda n, of: saw("trying methods", n, of),
     )
     report = {
-        **chosen.report,
+        **_named(chosen.report, left, right, used),
         "name": name,
         "ends": [_told(one.end) for one in (left, right)],
-        "left_out": len(pairs) - len(used),
-        "anchors": 0 if anchors is None else len(anchors),
-        "neighbours": _named(chosen.report.get("neighbours", ()), left, right, used),
+        "left_out": left_out,
     }
     taught = None
     if chosen.blend > 0:
@@ -146,7 +143,7 @@ def teach(
             chosen.blend,
             before.ways if before is not None else None,
         )
-    return Lesson(taught, report, left_out)
+    return Lesson(taught, report)
 
 
 def _anchors(library: Library, left: _Side, right: _Side, saw: Saw) -> Pairs | None:
@@ -261,34 +258,29 @@ def _way(library: Library, route: Route, pairs: Pairs) -> _Way:
     return _Way((first[0], second[0]), (first[1], second[1]))
 
 
-def _left_out(pairs: Sequence[Pair], sides: Sequence[_Side]) -> tuple[str, ...]:
+def _left_out(pairs: Sequence[Pair], sides: Sequence[_Side]) -> list[str]:
     """A sentence for each pair of which one side cannot be used."""
     why: dict[int, str] = {}
     for side in sides:
         for at, reason in side.found.missing:
             why.setdefault(at, reason)
-    return tuple(f"Line {pairs[at].line}: {reason}" for at, reason in sorted(why.items()))
+    return [f"Line {pairs[at].line}: {reason}" for at, reason in sorted(why.items())]
 
 
 def _told(end: End) -> dict[str, str]:
     return {"modality": end.modality.value, "space": end.space.name}
 
 
-def _named(
-    neighbours: Sequence[Mapping[str, Any]], left: _Side, right: _Side, used: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Neighbours by what they are instead of by number."""
+def _named(report: Report, left: _Side, right: _Side, used: Sequence[int]) -> dict[str, Any]:
+    """The report with what its sides and examples are instead of their numbers."""
 
     def name(side: _Side, at: int) -> str:
         item = side.items[used[at]]
         return item.name if isinstance(item, Path) else item
 
-    return [
-        {
-            "asked": name(left, one["asked"]),
-            "right": name(right, one["right"]),
-            "before": [name(right, at) for at in one["before"]],
-            "after": [name(right, at) for at in one["after"]],
-        }
-        for one in neighbours
-    ]
+    kinds = (_plural(left.end.modality), _plural(right.end.modality))
+    return named(report.told(), kinds, lambda at: (name(left, at), name(right, at)))
+
+
+def _plural(modality: Modality) -> str:
+    return {Modality.IMAGE: "pictures", Modality.AUDIO: "sounds"}.get(modality, "words")

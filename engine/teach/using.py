@@ -88,7 +88,7 @@ def recall(library: Library, name: str) -> tuple[Lesson, bool]:
     return Lesson(taught, taught.bridge.report), in_use
 
 
-def export(library: Library, name: str, folder: Path) -> tuple[Path, ...]:
+def hand_out(library: Library, name: str, folder: Path) -> tuple[Path, ...]:
     """Write a bridge into a folder; returns its files, the JSON first."""
     taught = kept.read(library.path / kept.FOLDER, name)
     return kept.files(folder, kept.put(folder, taught, name))

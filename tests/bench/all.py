@@ -2,14 +2,18 @@
 
 from tests.bench import (
     absent,
+    align,
     bridge,
     cold,
+    imbalance,
     mixed,
     moments,
     ranking,
+    recordings,
     retrieval,
     sounds,
     speed,
+    taught,
     towers,
     video,
 )
@@ -19,6 +23,7 @@ if __name__ == "__main__":
         retrieval,
         absent,
         mixed,
+        imbalance,
         ranking,
         moments,
         speed,
@@ -27,5 +32,8 @@ if __name__ == "__main__":
         sounds,
         video,
         bridge,
+        align,
+        taught,
+        recordings,
     ):
         one.main()

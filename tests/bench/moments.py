@@ -34,6 +34,7 @@ from engine.ports import AudioRule
 from engine.query import Term
 from engine.rank.steps import Steps
 from engine.result import Hit
+from engine.search.terms import RECORDING
 from engine.types import Modality
 from indexer import index
 from tests.bench.stamps import other_sounds, sonic_pi_sounds, stamp_sounds, stamps
@@ -311,6 +312,12 @@ def _crowded(told: Sequence[Hit]) -> bool:
     )
 
 
+def claimed(library: Library, query: Query) -> bool:
+    """Whether some file is said to hold the very recording of a query."""
+    hits = library.search(query, k=ALL, least=0.0).hits
+    return any(one.source.space == RECORDING for hit in hits for one in hit.because)
+
+
 def long_share(library: Library, world: World, queries: Sequence[Query], steps: Steps) -> float:
     """Of the ten best of long recordings and stretches of the same, how many are long."""
     long, alike = set(world.long), {*world.long, *world.stretches}
@@ -346,6 +353,8 @@ def report(library: Library, world: World) -> None:
             print(f"\n{group}, asked by its {name}:")
             _tell([asked(library, one, ask) for one in planted], planted, hop)
     both = len(world.long) + len(world.stretches)
+    claims = sum(claimed(library, query) for query in plain()["sounds"])
+    print(f"\nother sounds, of which some file is said to hold the recording: {claims} of {PLAIN}")
     print(f"\nlong recordings among the ten best; of the files {len(world.long) / both:.3f}")
     for name, queries in plain().items():
         for steps in (Steps(words=False), Steps(words=False, length=False)):
@@ -356,6 +365,11 @@ def report(library: Library, world: World) -> None:
 def _tell(answers: Sequence[Answer], planted: Sequence[Planted], hop: int) -> None:
     print(f"  right file: R@1 {_share(a.place <= 1 for a in answers)}", end="")
     print(f", R@10 {_share(a.place <= 10 for a in answers)}")
+    if hop:
+        heard = [
+            a for a, p in zip(answers, planted, strict=True) if _level(_samples(p.query)) > 1e-6
+        ]
+        print(f"  of those that are no silence: R@1 {_share(a.place <= 1 for a in heard)}")
     found = [(a, p) for a, p in zip(answers, planted, strict=True) if a.place == 1]
     if hop:
         print(f"  start within a hop: {_share(abs(a.start_error) <= hop for a, _ in found)}")

@@ -81,6 +81,13 @@ def test_options_repeat_and_push_away(indexed: Terminal, media: Path) -> None:
     assert query["filters"] == [{"field": "tag", "any_of": ["x"], "negated": True}]
 
 
+def test_what_was_liked_or_not_is_known_and_not_listed(indexed: Terminal, media: Path) -> None:
+    found = indexed.found("--like", media / "red.png", "--unlike", media / "blue.png")
+
+    assert found
+    assert not {"red.png", "blue.png"} & {path.name for path in found}
+
+
 def test_a_sign_before_a_file_belongs_to_it(indexed: Terminal, media: Path) -> None:
     query = asked(indexed, media, "beach", "-", "red.png", "sand", "+", "blue.png", "-", "dogs")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from engine.media import decoders
-from engine.media.wire import Answer, Job, Request
+from engine.media.wire import Answer, Ear, Job, Request
 
 HANG_S = 8.0
 HOARD_BYTES = 200 << 20
@@ -86,7 +86,7 @@ FAULTS: Mapping[str, Callable[[], None]] = {
 """By the last word in the name of a file, before its suffix."""
 
 
-def answers(request: Request) -> Iterator[Answer]:
+def answers(request: Request, ear: Ear | None = None) -> Iterator[Answer]:
     """Misbehave if the name asks for it, then answer truly."""
     if request.job is Job.PIECES:
         wish = request.path.stem.split("-")[-1]
@@ -94,5 +94,5 @@ def answers(request: Request) -> Iterator[Answer]:
             touch(request.path)
         (murder if wish == "murders" else FAULTS.get(wish, lambda: None))()
     hoard = bytes(HOARD_BYTES if request.path.stem.endswith("-hoards") else 1)
-    yield from decoders.answers(request)
+    yield from decoders.answers(request, ear)
     del hoard

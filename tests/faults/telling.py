@@ -10,12 +10,12 @@ from pathlib import Path
 
 from engine.facts import Facts
 from engine.media import decoders
-from engine.media.wire import Answer, Request
+from engine.media.wire import Answer, Ear, Request
 
 
-def answers(request: Request) -> Iterator[Answer]:
+def answers(request: Request, ear: Ear | None = None) -> Iterator[Answer]:
     """Decode the file, so that all is loaded that this needs, and tell."""
-    list(decoders.answers(request))
+    list(decoders.answers(request, ear))
     told = {
         "modules": sorted({name.partition(".")[0] for name in sys.modules}),
         "pid": os.getpid(),

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from engine.errors import EngineError, MediaError
@@ -46,6 +48,22 @@ def pools() -> Iterator[Callable[..., Workers]]:
     yield make
     for one in made:
         one.close()
+
+
+class Listening:
+    """Keeps what it hears."""
+
+    rate = 11_025
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def take(self, samples: npt.NDArray[np.float32], _start_ms: int) -> None:
+        self.parts.append(samples.tobytes())
+
+    @property
+    def heard(self) -> bytes:
+        return b"".join(self.parts)
 
 
 def told(pool: Workers, path: Path, port: int = 9) -> dict[str, object]:
@@ -129,10 +147,28 @@ def test_a_half_read_file_goes_on_where_a_neighbour_killed_its_worker(
 ) -> None:
     pool = pools()
     song = tone(tmp_path / "a.wav", hertz=440, seconds=3)
-    stream = pool.pieces(song, "wav", WINDOWS)
+    ours, theirs = Listening(), Listening()
+    stream = pool.pieces(song, "wav", WINDOWS, ours)
     begun = [next(stream), next(stream)]
+    assert ours.heard
     assert reason(pool, picture(tmp_path / "1-aborts.png", seed=1)) == "crashed-decoder"
-    assert same([*begun, *stream], list(pieces(song, "wav", WINDOWS)))
+    assert same([*begun, *stream], list(pieces(song, "wav", WINDOWS, theirs)))
+    assert ours.heard == theirs.heard
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.4])
+def test_a_listener_hears_all_of_a_file_broken_or_whole(
+    tmp_path: Path, pools: Callable[..., Workers], kept: float
+) -> None:
+    song = tone(tmp_path / "a.wav", hertz=440, seconds=3)
+    data = song.read_bytes()
+    song.write_bytes(data[: round(kept * len(data))])
+    ours, theirs = Listening(), Listening()
+    assert same(
+        list(pools().pieces(song, "wav", WINDOWS, ours)),
+        list(pieces(song, "wav", WINDOWS, theirs)),
+    )
+    assert ours.heard == theirs.heard != b""
 
 
 def test_one_death_is_forgiven_and_two_are_not(
@@ -161,13 +197,16 @@ def test_half_read_files_that_fill_a_worker_make_room_for_each_other(
     """Together they want more than a worker may have; each alone does not."""
     pool = pools()
     song = tone(tmp_path / "1-hoards.wav", hertz=440, seconds=3)
-    streams = [pool.pieces(song, "wav", WINDOWS) for _ in range(8)]
+    ears = [Listening() for _ in range(8)]
+    streams = [pool.pieces(song, "wav", WINDOWS, ear) for ear in ears]
     heads = [[next(stream), next(stream)] for stream in streams]
     process = pool.processes
     whole = list(pieces(song, "wav", WINDOWS))
     for head, stream in zip(heads, streams, strict=True):
         assert same([*head, *stream], whole)
     assert pool.processes == process, "nobody died of it"
+    assert len({ear.heard for ear in ears}) == 1
+    assert len(ears[0].heard) == 4 * 3 * Listening.rate
 
 
 def test_what_is_abandoned_is_let_go(tmp_path: Path, pools: Callable[..., Workers]) -> None:

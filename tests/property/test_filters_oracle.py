@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from engine.errors import EngineError, UsageError
 from engine.facts import Facts
-from engine.query import Box, Field, Filter, Near, Range, Value
-from engine.store.records import ContentRecord, FileRecord, Stamp, State
+from engine.query import LEAST_CHANCE, Box, Field, Filter, Given, Near, Range, Value
+from engine.store.records import ContentRecord, FileRecord, Guess, Stamp, State
 from engine.store.writer import CatalogueWriter
 from engine.types import Modality
 
@@ -37,6 +37,8 @@ class Made:
     size: int
     mtime_ns: int
     facts: Facts
+    guesses: tuple[tuple[str, tuple[Guess, ...]], ...] = ()
+    """What each classifier said of it."""
 
 
 # --- the oracle ----------------------------------------------------------------------------------
@@ -54,6 +56,9 @@ def fits(file: Made, field: Field, value: Value) -> bool:
         return number is not None and number in value
     if field is Field.PLACE:
         return is_there(file.facts, value)
+    if field is Field.LABEL:
+        assert isinstance(value, Given)
+        return any(is_given(said, value) for said in file.guesses)
     assert isinstance(value, str)
     if field is Field.UNDER:
         return Path(file.root / file.path).parent.is_relative_to(value)
@@ -69,6 +74,20 @@ def fits(file: Made, field: Field, value: Value) -> bool:
         Field.TAG: lambda: word in {one.casefold() for one in file.facts.tags},
     }
     return simple[field]()
+
+
+def is_given(said: tuple[str, tuple[Guess, ...]], wanted: Given) -> bool:
+    classifier, guesses = said
+    if not guesses or wanted.classifier.casefold() not in {"", classifier}:
+        return False
+    best = max(guesses, key=lambda one: one.probability)  # the first of equal ones
+    kept = [one for one in guesses if one is best or one.probability >= LEAST_CHANCE]
+    named = [one for one in kept if one.label.casefold() == wanted.label.casefold()]
+    if wanted.least is None:
+        return best in named
+    if wanted.above:
+        return any(one.probability > wanted.least for one in named)
+    return any(one.probability >= wanted.least for one in named)
 
 
 def numbers_of(file: Made) -> Mapping[Field, int | None]:
@@ -175,6 +194,18 @@ def all_facts(draw: st.DrawFn) -> Facts:
     )
 
 
+CHANCES = st.sampled_from([0.0, 0.04, 0.05, 0.3, 0.5, 0.8, 0.8000001, 1.0])
+LABELS = st.sampled_from(["calm", "Angry", "very calm", "Straße"])
+CLASSIFIERS = ("emotion", "room-2")
+SAID = st.lists(st.builds(Guess, LABELS, CHANCES), max_size=4, unique_by=lambda one: one.label)
+GIVEN = st.builds(
+    Given,
+    LABELS | st.sampled_from(["ANGRY", "strasse", "calm "]),
+    st.sampled_from(["", *CLASSIFIERS, "EMOTION", "gone"]),
+    st.none() | CHANCES,
+    st.booleans(),
+)
+
 MADE = st.builds(
     Made,
     root=st.sampled_from(ROOTS),
@@ -184,6 +215,7 @@ MADE = st.builds(
     size=SMALL | st.just(2**62),
     mtime_ns=SECONDS.map(lambda one: one * 10**9 + 5),
     facts=all_facts(),
+    guesses=st.tuples(*(st.tuples(st.just(one), SAID.map(tuple)) for one in CLASSIFIERS)),
 )
 
 FAR = SMALL | SIDES | SECONDS | st.sampled_from([-(2**70), 2**70, 3, 4])
@@ -214,7 +246,8 @@ WORDS = {
 @st.composite
 def one_filter(draw: st.DrawFn) -> Filter:
     field = draw(st.sampled_from(Field))
-    values = WORDS.get(field, PLACES if field is Field.PLACE else RANGES)
+    others: dict[Field, st.SearchStrategy[Value]] = {Field.PLACE: PLACES, Field.LABEL: GIVEN}
+    values = WORDS.get(field, others.get(field, RANGES))
     chosen = draw(st.lists(values, max_size=3))
     return Filter(
         field, tuple(str(v) if isinstance(v, str) else v for v in chosen), draw(st.booleans())
@@ -231,6 +264,14 @@ def write(catalogue: CatalogueWriter, files: Sequence[Made]) -> None:
         info = one.facts.as_info()
         contents.append(ContentRecord(digest, one.modality, one.format, info, ()))
     catalogue.write(records, contents)
+    said: dict[str, dict[int, tuple[Guess, ...]]] = {}
+    for at, one in enumerate(files):
+        content = catalogue.content_at(at.to_bytes(4, "big"))
+        assert content is not None
+        for classifier, guesses in one.guesses:
+            said.setdefault(classifier, {})[content] = guesses
+    for classifier, given_ in said.items():
+        catalogue.set_labels(classifier, given_)
 
 
 @contextmanager
@@ -323,7 +364,13 @@ def test_a_condition_with_thousands_of_alternatives_is_answered() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [(Field.SIZE, "big"), (Field.TAG, Range(1, 2)), (Field.PLACE, "here"), (Field.UNDER, Range())],
+    [
+        (Field.SIZE, "big"),
+        (Field.TAG, Range(1, 2)),
+        (Field.PLACE, "here"),
+        (Field.UNDER, Range()),
+        (Field.LABEL, "calm"),
+    ],
 )
 def test_a_value_that_a_field_cannot_take_is_told(field: Field, value: Value) -> None:
     with a_catalogue() as catalogue, pytest.raises(UsageError, match=f"condition '{field}' wants"):
@@ -338,3 +385,16 @@ def test_conditions_on_a_catalogue_of_an_older_format_say_what_to_run() -> None:
         assert catalogue.admitted([]).tolist() == []
         with pytest.raises(EngineError, match="seehear rebuild"):
             catalogue.admitted([Filter(Field.NAME, ("a",))])
+
+
+def test_labels_on_a_catalogue_from_before_there_were_any_say_what_to_run() -> None:
+    with a_catalogue() as catalogue:
+        with catalogue._engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE label")
+            connection.exec_driver_sql("PRAGMA user_version=2")
+
+        assert catalogue.admitted([Filter(Field.NAME, ("a",))]).tolist() == []
+        assert (catalogue.label_counts(), catalogue.labels_of(1)) == ({}, [])
+        assert catalogue.inconsistencies() == []
+        with pytest.raises(EngineError, match=r"no labels to search by.*seehear rebuild"):
+            catalogue.admitted([Filter(Field.LABEL, (Given("calm"),))])

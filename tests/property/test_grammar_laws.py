@@ -20,6 +20,7 @@ PARTS = st.sampled_from(
         *("red", "car", "#", "@", "16:9", "http://a.b", "durration:", "Title:", "ŝi", "日本"),
         *("10s", "1:30", "1h30m", "1.5", "5MB", "3KiB", "1920px", "4", "photo", "square", "/a/b"),
         *("2023", "2023-07", "2023-07-14T10:30", "9999", "today", "7d", "3mo", "99999y"),
+        *("calm", "emotion/", "/", ">0.8", ">=.5", "≥1", "<0.3", ">2", '"very calm>0.8"'),
         *("48.14", "-11.58", "180", "10km", "500m", "jpg", ".", "~", "~/x", "\0", "\udcff"),
         *(" ", " ", " ", " ", " "),
     ]
@@ -72,6 +73,8 @@ def test_a_line_is_a_query_or_a_mistake_with_its_place(line: str) -> None:
 @example('name:"a\\"b" name:<"a b" ext:" . x"')
 @example("duration:0 duration:60s,1m,1:00,59.5s size:0..0")
 @example("near:-0.0000000001,0,0.4m")
+@example('label:emotion/calm>0.8,/a/b,"very calm>=.5",x>>0.123456,a=>1,b≥1.0')
+@example("label:a/b/c>0.8 label:c> label:emotion/very label:a≥0.050")
 def test_what_is_written_reads_as_the_same_query(line: str) -> None:
     query = outcome(line)
     if isinstance(query, Query):

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from engine.align import anchored
+from engine.align.aligner import aligner
 from engine.align.conse import ConSE
+from engine.align.maps import Exponential, Mixed, Relative
+from engine.align.pairs import Pairs
 from engine.arrays import unit_rows
 from engine.types import Vectors
 
@@ -89,3 +92,48 @@ def test_pictures_map_alike_alone_and_together() -> None:
 
     assert np.abs(together - alone).max() < 1e-5
     assert np.abs(np.linalg.norm(together, axis=1) - 1).max() < 1e-5
+
+
+def anchor_pairs(count: int) -> tuple[Pairs, Vectors, Vectors]:
+    """Pairs, and the unit rows of both sides as seen from their means."""
+    pairs = Pairs.of(normal(5, count, 6), normal(6, count, 4))
+    return pairs, *(unit_rows(side) for side in pairs.apart())
+
+
+def test_relative_rows_are_powers_of_the_largest_cosines() -> None:
+    pairs, left, _ = anchor_pairs(30)
+    bridge = aligner("relative", top=5, power=3.0).fit(pairs)
+
+    found = np.sort(bridge.apply(left=pairs.left), axis=1)[:, ::-1]
+
+    cosines = np.sort(np.maximum(left @ left.T, 0), axis=1)[:, ::-1][:, :5] ** 3
+    assert np.abs(found[:, :5] - unit_rows(cosines)).max() < 1e-5
+    assert not found[:, 5:].any()
+
+
+def test_the_logsumexp_bridge_scores_by_every_anchor_at_once() -> None:
+    """But for the length of each row, which is an item's popularity."""
+    pairs, left, right = anchor_pairs(30)
+    bridge = aligner("logsumexp", temperature=0.2).fit(pairs)
+
+    found = bridge.score(pairs.left, pairs.right)
+
+    first, second = left @ left.T, right @ right.T
+    summed = np.exp((first[:, None, :] + second[None, :, :]) / 0.2).sum(axis=2)
+    lengths = [np.sqrt(np.exp(2 * one / 0.2).sum(axis=1)) for one in (first, second)]
+    assert np.abs(found - summed / np.outer(*lengths)).max() < 1e-5
+
+
+def test_conse_as_a_method_gives_a_left_anchor_its_right_side() -> None:
+    pairs, _, right = anchor_pairs(30)
+    bridge = aligner("conse", top=1).fit(pairs)
+
+    assert np.abs(bridge.apply(left=pairs.left) - right).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["relative", "logsumexp", "conse"])
+def test_no_more_anchors_are_kept_than_were_asked_for(name: str) -> None:
+    bridge = aligner(name, anchors=10).fit(anchor_pairs(30)[0])
+
+    assert isinstance(bridge.left, (Relative, Exponential, Mixed))
+    assert len(bridge.left.anchors) == 10

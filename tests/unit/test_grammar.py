@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import GrammarError, UsageError
 from engine.grammar import Operand, operand, parse, unparse
-from engine.query import Box, Field, Filter, Near, Query, Range, Region, Term, Value
+from engine.query import Box, Field, Filter, Given, Near, Query, Range, Region, Term, Value
 from engine.types import Modality, Span
 
 NOW = datetime(2024, 3, 31, 12, 34, 56)  # noqa: DTZ001  (the clock on the wall)
@@ -144,6 +144,13 @@ FILTERS: list[tuple[str, tuple[Filter, ...]]] = [
     ("- in:foo", (only(Field.FOLDER, "foo", negated=True),)),
     ("+tag:x", (only(Field.TAG, "x"),)),
     ("-after:2023", (only(D, Range(at(2023), None), negated=True),)),
+    ("label:angry", (only(Field.LABEL, Given("angry")),)),
+    ('-label:"very calm"', (only(Field.LABEL, Given("very calm"), negated=True),)),
+    ("label:emotion/angry", (only(Field.LABEL, Given("angry", "emotion")),)),
+    ("label:angry>0.8", (only(Field.LABEL, Given("angry", "", 0.8, above=True)),)),
+    ('label:"very calm >= .05",x', (only(Field.LABEL, Given("very calm", "", 0.05), Given("x")),)),
+    ("label:m/a/b≥1", (only(Field.LABEL, Given("a/b", "m", 1.0)),)),
+    ("label:/a/b", (only(Field.LABEL, Given("a/b")),)),
     ("Tag:X", (only(Field.TAG, "X"),)),
 ]
 
@@ -232,6 +239,12 @@ MISTAKES = [
     ("box:1,2,3", 4, 5, "south, west"),
     ("box:3,2,1,4", 8, 1, "north"),
     ("under:holiday", 6, 7, "in:holiday"),
+    ("label:>0.8", 6, 4, "missing"),
+    ("label:emotion/", 6, 8, "missing"),
+    ("label:angry<0.3", 6, 9, "-label:angry>=0.3"),
+    ("label:angry>2", 6, 7, "0.05 to 1"),
+    ("label:angry>0.04", 6, 10, "0.05 to 1"),
+    ("lable:angry", 0, 6, "'label:'"),
     ("in:///", 3, 3, "letter"),
 ]
 

@@ -1,4 +1,4 @@
-"""A catalogue of format 1 is read as it is, and the first writer makes it one of today's."""
+"""A catalogue of an older format is read as it is; the first writer makes it one of today's."""
 
 import gzip
 import sqlite3
@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DiskFullError
-from engine.query import Field, Filter
+from engine.query import Field, Filter, Given
 from engine.store import derived, schema
 from engine.store.catalogue import CatalogueReader
 from engine.store.connect import open_reader
 from engine.store.migrate import copy_of
+from engine.store.records import Guess
 from engine.store.writer import CatalogueWriter
 from engine.types import Modality
 from making import ROOT, file, names_in
 
-GOLDEN = Path(__file__).parent / "golden" / "format-1.db.gz"
+GOLDEN = Path(__file__).parent / "golden"
 PICTURE = b"trip/IMG_rainForest-02.jpg"
 
 
@@ -26,7 +27,15 @@ PICTURE = b"trip/IMG_rainForest-02.jpg"
 def old(tmp_path: Path) -> Path:
     """A catalogue as format 1 was written."""
     path = tmp_path / "catalogue.db"
-    path.write_bytes(gzip.decompress(GOLDEN.read_bytes()))
+    path.write_bytes(gzip.decompress((GOLDEN / "format-1.db.gz").read_bytes()))
+    return path
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    """The same catalogue as format 2 was written."""
+    path = tmp_path / "second.db"
+    path.write_bytes(gzip.decompress((GOLDEN / "format-2.db.gz").read_bytes()))
     return path
 
 
@@ -123,3 +132,47 @@ def test_without_room_for_a_copy_nothing_is_changed(
         CatalogueWriter.open(old)
     assert version(old) == 1
     assert names_in(old.parent) == ["catalogue.db"]
+
+
+def test_format_2_gets_a_place_for_labels_and_keeps_all_that_it_has(second: Path) -> None:
+    reader = CatalogueReader(second, open_reader(second))
+    reader.check_format()
+    vectors, files = reader.living_vectors().tolist(), reader.files(ROOT)
+    words = reader.find_words("rain forest", limit=9)
+    assert reader.remarks() == ()  # it lacks nothing but labels, which nobody gave
+    assert reader.inconsistencies() == []
+
+    writer = CatalogueWriter.open(second)
+    writer.set_labels("mood", {1: [Guess("calm", 0.9)], 2: [Guess("angry", 0.9)]})
+    writer.close()
+
+    assert reader.living_vectors().tolist() == vectors
+    assert reader.files(ROOT) == files
+    assert reader.find_words("rain forest", limit=9) == words
+    assert (
+        len(reader.admitted([Filter(Field.LABEL, (Given("calm"),))])) == 2
+    )  # one content, two files
+    assert reader.inconsistencies() == []
+    assert version(second) == schema.FORMAT_VERSION
+    assert version(copy_of(second, 2)) == 2
+    reader.close()
+
+
+def test_every_format_ends_with_the_tables_of_a_new_catalogue(
+    old: Path, second: Path, tmp_path: Path
+) -> None:
+    fresh = tmp_path / "fresh.db"
+    for path in (old, second, fresh):
+        CatalogueWriter.open(path).close()
+
+    assert made_of(old) == made_of(second) == made_of(fresh)
+
+
+def made_of(path: Path) -> dict[str, set[str]]:
+    """The columns of each table, and the names of indexes and triggers."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()
+        return {
+            name: {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
+            for (name,) in names
+        }

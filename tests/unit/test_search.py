@@ -42,6 +42,7 @@ class Shelf:
         self.chances: dict[int, float] = {}
         self.words: dict[str, list[WordHit]] = {}
         self.times: dict[int, list[tuple[int, int, int]]] = {}
+        self.same: dict[str, list[Found]] = {}
 
     def put(
         self,
@@ -89,6 +90,9 @@ class Shelf:
         )
         self.found.append(one)
         return one
+
+    def same_recording(self, term: Term) -> list[Found]:
+        return self.same.get(str(term), [])
 
     def gallery(self, key: GalleryKey) -> Gallery:
         planned = _Planned(self.scores.get(key.modality, {}), self.depths, self.chances)

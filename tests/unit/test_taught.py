@@ -264,7 +264,7 @@ def test_a_bridge_goes_from_library_to_library(
     library, paths = shown
     keep(library, paths)
 
-    told, numbers = teach.export(library, "things", tmp_path / "out")
+    told, numbers = teach.hand_out(library, "things", tmp_path / "out")
     with Library.open(tmp_path / "second", create=True, profile="hashed") as second:
         index(second, [paths[0].parent], workers=1)
         teach.take_in(second, told)
@@ -283,7 +283,7 @@ def test_an_imported_bridge_reads_no_file_outside_its_folder(
 ) -> None:
     library, paths = shown
     keep(library, paths)
-    told, numbers = teach.export(library, "things", tmp_path / "out")
+    told, numbers = teach.hand_out(library, "things", tmp_path / "out")
     outside = numbers.rename(tmp_path / "outside.safetensors")
     whole = json.loads(told.read_text())
     told.write_text(json.dumps({**whole, "numbers": f"../{outside.name}"}))
