@@ -1,4 +1,4 @@
-"""Reading ahead of a consumer: an iterator that a thread advances, a bounded number of steps."""
+"""Reading ahead of a consumer: threads that wait for decoders while it goes on."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -6,9 +6,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from engine.media.workers import Workers
+
 T = TypeVar("T")
 
 _END = object()
+
+
+@contextmanager
+def reading(decoders: Workers) -> Iterator[ThreadPoolExecutor]:
+    """A thread for each decoder; an interrupted run waits for neither."""
+    pool = ThreadPoolExecutor(decoders.size, thread_name_prefix="read")
+    try:
+        yield pool
+    except BaseException:
+        decoders.close()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

@@ -4,20 +4,24 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import models
 from engine.errors import MediaError, UsageError
 from engine.library import Library
+from engine.media.process import GUARD, Guard
+from engine.media.workers import Workers
+from engine.media.workers import workers as decoding
 from engine.ports import Encoder
 from engine.store.records import ContentRecord, FileRecord, State
 from engine.store.stamps import stamp_of
 from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
+from indexer.ahead import reading
 from indexer.embed import embed
+from indexer.inflight import MAX_DEATHS, REASON, Inflight, inflight
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
 from indexer.recognise import recognise
@@ -25,6 +29,9 @@ from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
 from indexer.reread import due, reread
 from indexer.scan import FoundFile, Scan, scan
 from indexer.transcribe import REMEMBERED, Transcription, Wishes, remembered
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 BATCH_FILES = 64
 """Files in one commit, at most."""
@@ -49,6 +56,7 @@ def index(
     watch_weights: models.Watcher = models.silent,
     workers: int | None = None,
     words: Wishes = REMEMBERED,
+    guard: Guard = GUARD,
 ) -> IndexReport:
     """Bring a library up to date with folders on disk.
 
@@ -59,8 +67,9 @@ def index(
         paths: folders to add, or files and folders inside roots; none for all roots.
         watch: called after every commit.
         watch_weights: called while weights are fetched, at the first use of a profile.
-        workers: threads that read and decode; None for one per core.
+        workers: files that are read and decoded at once; None for one per core.
         words: whether to read text in pictures and to listen to speech, from now on.
+        guard: what a decoder may take before its file is given up.
 
     Raises:
         UsageError: a path is not there, or there is nothing to index.
@@ -68,21 +77,25 @@ def index(
         LibraryLockedError: another process is indexing.
     """
     start = time.perf_counter()
-    with library.writing() as writer:
+    with (
+        library.writing() as writer,
+        decoding(workers or os.cpu_count() or 1, guard) as decoders,
+    ):
         scopes, away = _scopes(writer, [_absolute(one) for one in paths])
         scans = [scan(root, below) for root, below in scopes]
         todo = _plan(writer, scopes, scans)
         transcribers = remembered(writer, words)
+        decoders.start(sum(one.takes_decoder for one in todo.work))
         _get_ready(library, todo, watch_weights)
-        run = _Run(library, writer, todo, watch)
+        run = _Run(library, writer, todo, watch, decoders)
         old = due(writer)
-        with one_blas_thread():
-            run.work(workers or os.cpu_count() or 1)
-        reread(writer, old, workers or os.cpu_count() or 1)
-        recognised = recognise(writer, watch, workers or os.cpu_count() or 1)
+        with one_blas_thread(), inflight(library.path, writer, decoders.size) as run.inflight:
+            run.work()
+        reread(writer, old, decoders)
+        recognised = recognise(writer, watch, decoders)
         library.record_makers(writer, run.used.values())
         library.publish(writer)
-        found = Transcription(writer, watch)
+        found = Transcription(writer, watch, decoders)
         for one in transcribers:
             found.run(one)
         writer.checkpoint()
@@ -173,6 +186,8 @@ class _Run:
     writer: CatalogueWriter
     plan: Plan
     watch: Watch
+    decoders: Workers
+    inflight: Inflight = field(init=False)
     group: list[tuple[FoundFile, New]] = field(default_factory=list)
     known: list[tuple[FoundFile, bytes]] = field(default_factory=list)
     failed: list[FileRecord] = field(default_factory=list)
@@ -193,35 +208,50 @@ class _Run:
         self.before = self.plan.before
         self.gone = Counter(row.digest for row in self.plan.remove)
 
-    def work(self, workers: int) -> None:
+    def work(self) -> None:
         """Bring every planned file to its final state."""
         self.since = time.monotonic()
         # New names first: their bytes may be known from a file that is overwritten or gone.
         for part in (self.plan.add, self.plan.refresh):
-            todo: Sequence[FoundFile] = part
-            while todo:
-                todo = self._work_on(todo, workers)
+            self._finish([one for one in part if self.inflight.deaths(one) is None])
+        self._work_on_suspects()
         if self.plan.remove:
             self.writer.write([], [], self.plan.remove)
 
-    def _work_on(self, files: Sequence[FoundFile], workers: int) -> Sequence[FoundFile]:
+    def _work_on_suspects(self) -> None:
+        """Read alone, and commit at once, what was in hand when runs were killed; worst last."""
+        self.inflight.alone = True
+        deaths = {one: self.inflight.deaths(one) for one in self.plan.work}
+        suspects = {one: often for one, often in deaths.items() if often is not None}
+        for file in sorted(suspects, key=suspects.__getitem__):
+            if suspects[file] >= MAX_DEATHS:
+                self._fail(file, REASON, None)
+            else:
+                self._finish([file])
+        self._commit()
+
+    def _finish(self, files: Sequence[FoundFile]) -> None:
+        while files:
+            files = self._work_on(files)
+
+    def _work_on(self, files: Sequence[FoundFile]) -> Sequence[FoundFile]:
         """One pass over files; returns those that must be read again, always fewer."""
-        reader = Reader(self.library.profile, self.writer.digests())
-        for file, reading in _read_ahead(reader, files, workers):
-            self._take(file, reading)
+        reader = Reader(self.library.profile, self.writer.digests(), self.decoders, self.inflight)
+        for file, found in _read_ahead(reader, files):
+            self._take(file, found)
             if self._is_due():
                 self._commit()
         self._commit()
         return self._settle_known()
 
-    def _take(self, file: FoundFile, reading: Reading) -> None:
-        match reading:
+    def _take(self, file: FoundFile, found: Reading) -> None:
+        match found:
             case New():
-                self.group.append((file, reading))
+                self.group.append((file, found))
             case Known():
-                self.known.append((file, reading.digest))
+                self.known.append((file, found.digest))
             case Failed():
-                self._fail(file, reading.reason, reading.digest)
+                self._fail(file, found.reason, found.digest)
 
     def _fail(self, file: FoundFile, reason: str, digest: bytes | None) -> None:
         row = FileRecord(file.root, file.path, file.stamp, State.FAILED, reason)
@@ -327,26 +357,14 @@ def _indexed(file: FoundFile, digest: bytes) -> FileRecord:
     return FileRecord(file.root, file.path, file.stamp, State.INDEXED, digest=digest)
 
 
-def _read_ahead(
-    reader: Reader, files: Sequence[FoundFile], workers: int
-) -> Iterator[tuple[FoundFile, Reading]]:
+def _read_ahead(reader: Reader, files: Sequence[FoundFile]) -> Iterator[tuple[FoundFile, Reading]]:
     """Read files in threads, a bounded number ahead, in the order given."""
     waiting: deque[tuple[FoundFile, Future[Reading]]] = deque()
-    with _threads(workers) as pool:
+    with reading(reader.decoders) as pool:
         for file in files:
             waiting.append((file, pool.submit(reader.read, file)))
-            if len(waiting) >= LOOK_AHEAD + workers:
+            if len(waiting) >= LOOK_AHEAD + reader.decoders.size:
                 first, future = waiting.popleft()
                 yield first, future.result()
         for file, future in waiting:
             yield file, future.result()
-
-
-@contextmanager
-def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool that does not make an interrupted run wait for what was queued."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="read")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,8 +1,9 @@
-"""One file, read ahead of its turn in a worker thread: digest, kind, and prepared pieces."""
+"""One file, read ahead of its turn in a thread: digest, kind, and prepared pieces."""
 
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,17 +11,17 @@ from typing import Any
 
 from engine.errors import MediaError
 from engine.facts import Facts
-from engine.media.facts import read_facts
 from engine.media.formats import SIDECAR
-from engine.media.pieces import Piece, pieces
-from engine.media.probe import Probe, digest, probe
-from engine.media.subtitles import subtitles
+from engine.media.pieces import Piece
+from engine.media.probe import Probe, digest
+from engine.media.workers import Workers
 from engine.ports import AudioRule, Encoder
 from engine.profile import Profile, Track
 from engine.rank.landmarks import PeakFinder
 from engine.store.records import Content, SegmentRecord, WordKind
 from engine.store.stamps import stamp_of
 from engine.types import Modality
+from indexer.inflight import Inflight
 from indexer.scan import FoundFile
 
 READ_AHEAD = {Modality.VIDEO: 12}
@@ -95,26 +96,32 @@ class Reader:
 
     profile: Profile
     claimed: set[bytes]
+    decoders: Workers
+    inflight: Inflight
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, file: FoundFile) -> Reading:
         """Read a file; a broken one becomes `Failed`, never an exception."""
+        with self.inflight.holding(file) if file.takes_decoder else nullcontext():
+            return self._read(file)
+
+    def _read(self, file: FoundFile) -> Reading:
         path = file.absolute
         found: bytes | None = None
         try:
-            kind = probe(path)
+            kind = self.decoders.probe(path)
             found = digest(path)
             if not self._claim(found):
                 return Known(found)
             tracks = self.profile.tracks(kind.modality)
             if not tracks and kind.format != SIDECAR:
                 return Failed(no_encoder(self.profile, kind.modality), found)
-            strands = strands_of(path, kind, tracks)
+            strands = strands_of(path, kind, tracks, self.decoders)
             partial = len(strands) < len(tracks)
-            facts = read_facts(path, kind.modality, kind.format)
+            facts = self.decoders.facts(path, kind.modality, kind.format)
             words = tuple(
                 SegmentRecord(span, words, WordKind.SUBTITLE)
-                for span, words in subtitles(path, kind.format)
+                for span, words in self.decoders.subtitles(path, kind.format)
             )
         except MediaError as error:
             return Failed(error.sentence, found)
@@ -136,7 +143,9 @@ def no_encoder(profile: Profile, modality: str) -> str:
     return f"unsupported: profile {profile.name} has no {modality}"
 
 
-def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand, ...]:
+def strands_of(
+    path: Path, kind: Probe, tracks: Sequence[Track], decoders: Workers
+) -> tuple[Strand, ...]:
     """Begin to read a file for each track; MediaError when no track can be read.
 
     A video whose pictures cannot be decoded may still be heard, and the reverse.
@@ -144,7 +153,7 @@ def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand
     strands, failures = [], []
     for track in tracks:
         try:
-            strands.append(_strand(path, kind, track))
+            strands.append(_strand(path, kind, track, decoders))
         except MediaError as error:
             failures.append(error)
     if failures and not any(strand.head for strand in strands):
@@ -152,9 +161,10 @@ def strands_of(path: Path, kind: Probe, tracks: Sequence[Track]) -> tuple[Strand
     return tuple(strands)
 
 
-def _strand(path: Path, kind: Probe, track: Track) -> Strand:
+def _strand(path: Path, kind: Probe, track: Track, decoders: Workers) -> Strand:
     finder = PeakFinder() if isinstance(track.rule, AudioRule) else None
-    stream = _prepare(pieces(path, kind.format, track.rule, finder), track.encoders)
+    decoded = decoders.pieces(path, kind.format, track.rule, finder)
+    stream = _prepare(decoded, track.encoders)
     most = READ_AHEAD.get(kind.modality, READ_AHEAD_ELSE)
     head = tuple(islice(stream, most))
     return Strand(track.encoders, head, stream if len(head) == most else None, finder)

@@ -2,16 +2,20 @@
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from engine.errors import MediaError
 from engine.facts import Facts
-from engine.media.facts import VERSION, read_facts
+from engine.media.facts import VERSION
+from engine.media.workers import Workers
 from engine.store.records import Content
 from engine.store.stamps import stamp_of
 from engine.store.writer import CatalogueWriter
 from engine.types import Modality
+from indexer.ahead import reading
 
 SETTING = "facts"
 """The version of `engine.media.facts` by which the facts of all contents were read."""
@@ -36,16 +40,17 @@ def due(writer: CatalogueWriter) -> frozenset[int]:
     return known
 
 
-def reread(writer: CatalogueWriter, contents: frozenset[int], workers: int) -> None:
+def reread(writer: CatalogueWriter, contents: frozenset[int], decoders: Workers) -> None:
     """Read facts again and commit them; what is interrupted begins anew, what is away waits."""
     if not contents:
         return
     todo = [one for one in writer.contents_after(0, Modality) if one.id in contents]
     away: list[int] = []
-    with ThreadPoolExecutor(workers, thread_name_prefix="facts") as pool:
+    facts_of = partial(_facts, decoders)
+    with reading(decoders) as pool:
         for start in range(0, len(todo), GROUP):
             part = todo[start : start + GROUP]
-            found = dict(zip((one.id for one in part), pool.map(_facts, part), strict=True))
+            found = dict(zip((one.id for one in part), pool.map(facts_of, part), strict=True))
             away += [one for one, facts in found.items() if facts is None]
             writer.set_info(_renewed(writer, found), {})
     settings = {SETTING: str(VERSION), AWAY: json.dumps(away)}
@@ -53,13 +58,20 @@ def reread(writer: CatalogueWriter, contents: frozenset[int], workers: int) -> N
         writer.set_settings(settings)
 
 
-def _facts(content: Content) -> Facts | None:
+def _facts(decoders: Workers, content: Content) -> Facts | None:
     """Read the facts of a content from a file that is as it was indexed; None if there is none."""
     for file in content.files:
         path = file.root / os.fsdecode(file.path)
         if stamp_of(path) == file.stamp:
-            return read_facts(path, content.modality, content.format)
+            return _told(decoders, path, content)
     return None
+
+
+def _told(decoders: Workers, path: Path, content: Content) -> Facts:
+    try:
+        return decoders.facts(path, content.modality, content.format)
+    except MediaError:  # readers of facts died of it: nothing is known
+        return Facts()
 
 
 def _renewed(writer: CatalogueWriter, found: dict[int, Facts | None]) -> dict[int, dict[str, Any]]:

@@ -34,6 +34,11 @@ class FoundFile:
         """The absolute path."""
         return self.root / os.fsdecode(self.path)
 
+    @property
+    def takes_decoder(self) -> bool:
+        """Whether more than reading is needed to know what is in it, by its name."""
+        return modality_of_suffix(os.fsdecode(self.path)) is not Modality.TEXT
+
 
 @dataclass(slots=True)
 class Scan:

@@ -9,7 +9,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,18 +16,23 @@ from typing import TYPE_CHECKING
 from engine import models
 from engine.errors import MediaError, ModelError
 from engine.library import MOVING, Library
-from engine.media.probe import probe
+from engine.media.process import GUARD, Guard
 from engine.media.reasons import Reason
+from engine.media.workers import Workers
+from engine.media.workers import workers as decoding
 from engine.profile import Profile, Track
 from engine.store.records import Content, ContentRecord, FileRecord, State
 from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
 from engine.types import Modality
+from indexer.ahead import reading
 from indexer.embed import embed
 from indexer.read import New, no_encoder, sources, strands_of
 from indexer.report import Progress, Skip, Watch, unwatched
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from engine.ports import Encoder
 
 GROUP = 32
@@ -99,6 +103,7 @@ def move(
     watch_weights: models.Watcher = models.silent,
     workers: int | None = None,
     leave_missing: bool = False,
+    guard: Guard = GUARD,
 ) -> MoveReport:
     """Have a library use another profile, or the same one whose encoders have changed.
 
@@ -107,8 +112,9 @@ def move(
         name: of the profile.
         watch: called after every commit.
         watch_weights: called while weights are built.
-        workers: threads that read and decode; None for one per core.
+        workers: files that are read and decoded at once; None for one per core.
         leave_missing: switch even when files are away; they are encoded when they come back.
+        guard: what a decoder may take.
 
     Raises:
         UsageError: there is no such profile.
@@ -122,8 +128,8 @@ def move(
         if not work.is_needed():
             return MoveReport(name, switched=True, encoded=0)
         work.begin()
-        with one_blas_thread():
-            work.encode(workers or os.cpu_count() or 1)
+        with one_blas_thread(), decoding(workers or os.cpu_count() or 1, guard) as decoders:
+            work.encode(decoders)
         return work.finish(leave_missing=leave_missing)
 
 
@@ -161,7 +167,7 @@ class _Move:
             self._writer.set_aside(space)
             self._writer.adopt_space(space)
 
-    def encode(self, workers: int) -> None:
+    def encode(self, decoders: Workers) -> None:
         """Encode all that the old profile's vectors do not serve already."""
         lacking = self._lacking()
         again = set(self._state.missing)
@@ -172,7 +178,7 @@ class _Move:
         ]
         self._state.missing = []
         done = 0
-        for group in _groups(_read_ahead(todo, lacking, workers)):
+        for group in _groups(_read_ahead(todo, lacking, decoders)):
             self._commit(group)
             done += len(group)
             path = _path_of(group[-1][0].files[0])
@@ -293,28 +299,25 @@ def _names(track: Track) -> frozenset[str]:
 
 
 def _read_ahead(
-    contents: Sequence[Content], tracks: Mapping[Modality, tuple[Track, ...]], workers: int
+    contents: Sequence[Content], tracks: Mapping[Modality, tuple[Track, ...]], decoders: Workers
 ) -> Iterator[_Read]:
     waiting: deque[tuple[Content, Future[New | MediaError]]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="read")
-    try:
+    with reading(decoders) as pool:
         for one in contents:
-            waiting.append((one, pool.submit(_read, one, tracks[one.modality])))
-            if len(waiting) >= LOOK_AHEAD + workers:
+            waiting.append((one, pool.submit(_read, one, tracks[one.modality], decoders)))
+            if len(waiting) >= LOOK_AHEAD + decoders.size:
                 first, future = waiting.popleft()
                 yield first, future.result()
         for first, future in waiting:
             yield first, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _read(content: Content, tracks: Sequence[Track]) -> New | MediaError:
+def _read(content: Content, tracks: Sequence[Track], decoders: Workers) -> New | MediaError:
     """Begin to read a content from the first of its files that can be read and is as it was."""
     error = MediaError(Reason.VANISHED, "none of its files is as it was indexed")
     for path in sources(content):
         try:
-            strands = strands_of(path, probe(path), tracks)
+            strands = strands_of(path, decoders.probe(path), tracks, decoders)
             return New(content.digest, content.modality, content.format, strands)
         except MediaError as failure:
             error = failure

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.errors import MediaError, ModelError
-from engine.media.pieces import pieces
+from engine.media.pieces import Piece
+from engine.media.workers import Workers
 from engine.ports import Transcriber
 from engine.store.records import Content, SegmentRecord, WordKind
 from engine.store.stamps import stamp_of
@@ -82,8 +83,9 @@ def remembered(writer: CatalogueWriter, wishes: Wishes) -> tuple[Transcriber, ..
 class Transcription:
     """One run: every content that has not been read or heard yet."""
 
-    def __init__(self, writer: CatalogueWriter, watch: Watch) -> None:
+    def __init__(self, writer: CatalogueWriter, watch: Watch, decoders: Workers) -> None:
         self._writer = writer
+        self._decoders = decoders
         self._watch = watch
         self._counts = dict.fromkeys(_STEPS, 0)
         self._skips: list[Skip] = []
@@ -116,7 +118,7 @@ class Transcription:
 
     def _take(self, batch: "_Batch", one: Transcriber, content: Content) -> None:
         try:
-            words = words_of(one, content)
+            words = words_of(one, content, self._decoders)
         except ModelError as error:
             self._skips.append(Skip(_path_of(content), error.sentence))
             words = ()
@@ -153,7 +155,9 @@ class _Batch:
         self._since = time.monotonic()
 
 
-def words_of(one: Transcriber, content: Content) -> tuple[SegmentRecord, ...] | None:
+def words_of(
+    one: Transcriber, content: Content, decoders: Workers
+) -> tuple[SegmentRecord, ...] | None:
     """The words in a content, or None when none of its files is there as it was indexed.
 
     Raises:
@@ -163,13 +167,14 @@ def words_of(one: Transcriber, content: Content) -> tuple[SegmentRecord, ...] | 
     if path is None:
         return None
     stamp = stamp_of(path)
-    found = tuple(_segments(one, path, content.format))
+    decoded = decoders.pieces(path, content.format, one.rule)
+    found = tuple(_segments(one, decoded))
     return found if stamp_of(path) == stamp else None
 
 
-def _segments(one: Transcriber, path: Path, file_format: str) -> Iterator[SegmentRecord]:
+def _segments(one: Transcriber, pieces: Iterator[Piece]) -> Iterator[SegmentRecord]:
     """Words up to the first damage, which was told when the file was indexed."""
-    decoded = ((piece.span, piece.payload) for piece in pieces(path, file_format, one.rule))
+    decoded = ((piece.span, piece.payload) for piece in pieces)
     try:
         with closing(decoded), ahead(decoded, AHEAD) as parts:
             for found in one.transcribe(parts):

@@ -27,6 +27,7 @@ def command(library: LibraryOption = None) -> None:
     out.print(f"Library {shown(settings.library)}{there}", markup=False)
     out.print(f"{os.cpu_count()} cores", markup=False)
     out.print(_devices(), markup=False)
+    out.print(_decoding(), markup=False)
     known = models.registry()
     for profile in known.profiles.values():
         if not profile.hidden:
@@ -60,6 +61,22 @@ def _devices() -> str:
         return "CLIP and CLAP run on the GPU, by torch"
     engine = f"OpenVINO {_version('openvino')}" if _has("openvino") else "ONNX Runtime, slower"
     return f"CLIP and CLAP run on the CPU, by {engine}"
+
+
+def _decoding() -> str:
+    from contextlib import closing
+
+    from engine.errors import EngineError
+    from engine.media.workers import Workers
+
+    try:
+        with closing(Workers(1)) as pool:
+            kept = pool.confinement()
+    except EngineError as error:
+        return f"Media cannot be decoded: {error}"
+    memory = f"at most {pool.guard.memory >> 20:,} MiB" if kept["memory"] else "memory unlimited"
+    network = "no network" if kept["network"] else "the network not closed to them"
+    return f"Media are decoded in processes of their own: {memory}, {network}"
 
 
 def _state(ids: tuple[str, ...]) -> str:

@@ -224,11 +224,13 @@ def _format(file: BinaryIO, path: Path) -> str:
 
 
 def failure(error: Exception, file: BinaryIO, found: str, kind: str) -> MediaError:
-    """Say what a decoder's exception means: io, truncated, unsupported or undecodable."""
+    """Say what a decoder's exception means: io, memory, truncated, unsupported or undecodable."""
     import av
 
     if isinstance(error, MediaError):
         return error
+    if isinstance(error, MemoryError):
+        return MediaError(Reason.MEMORY, "it is too large to decode here")
     # A damaged file makes its reader seek to places that cannot be: no fault of the disk.
     of_disk = isinstance(error, OSError) and error.errno != errno.EINVAL
     if of_disk and not isinstance(error, av.FFmpegError):

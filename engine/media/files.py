@@ -1,15 +1,19 @@
 """Opening a user's file without hanging on pipes, following links or waking devices."""
 
 import errno
+import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from engine.errors import MediaError
 from engine.media.reasons import Reason
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # O_NONBLOCK: a pipe answers at once. O_NOCTTY: a terminal does not become ours.
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
@@ -35,6 +39,30 @@ KINDS = {
 }
 
 
+_watchers: list[Callable[[], None]] = []
+
+
+def on_progress(call: Callable[[], None]) -> None:
+    """Have this called whenever a file, opened from now on, is read beyond where it ever was."""
+    _watchers[:] = [call]
+
+
+class _Watched(io.FileIO):
+    """A file that tells when it is read on; what is read twice is no progress."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "rb")
+        self._furthest = 0
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        count = super().readinto(buffer)
+        if (at := self.tell()) > self._furthest:
+            self._furthest = at
+            for call in _watchers:
+                call()
+        return count
+
+
 def as_media_error(error: OSError) -> MediaError:
     """Say what the operating system meant in our words: permission, vanished, not-regular or io."""
     reason = REASONS.get(error.errno or 0, Reason.IO)
@@ -54,7 +82,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         _check_regular(os.lstat(path))
-        with open(os.open(path, FLAGS), "rb") as file:  # noqa: PTH123  (Path cannot open a descriptor)
+        with io.BufferedReader(_Watched(os.open(path, FLAGS))) as file:
             _check_regular(os.fstat(file.fileno()))
             yield file
     except OSError as error:

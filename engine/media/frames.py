@@ -263,7 +263,9 @@ def _decoded(packets: Iterator[Packet], reel: Reel) -> Iterator[av.VideoFrame]:
                 reel.damaged += 1
                 continue
             yield from decoded
-    except av.FFmpegError:
+    except av.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
         reel.partial = True
 
 

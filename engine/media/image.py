@@ -41,7 +41,7 @@ def decode_image(path: Path, rule: ImageRule) -> DecodedImage:
 
     Raises:
         MediaError: too-many-pixels (from the header, before decoding), dimensions, truncated,
-            undecodable, unsupported, or as ``probe`` for bad files.
+            undecodable, unsupported, memory, or as ``probe`` for bad files.
     """
     with open_regular(path) as file:
         _, found = identify_file(file, path)
@@ -70,7 +70,9 @@ def _decode(file: BinaryIO, found: str, rule: ImageRule) -> DecodedImage:
 
 
 def _failure(error: Exception, file: BinaryIO, found: str) -> MediaError:
-    """Say what a decoder's exception means: io, truncated or undecodable."""
+    """Say what a decoder's exception means: io, memory, truncated or undecodable."""
+    if isinstance(error, MemoryError):
+        return MediaError(Reason.MEMORY, "it is too large to decode here")
     if isinstance(error, OSError) and error.errno is not None:
         raise error
     words = str(error) or type(error).__name__

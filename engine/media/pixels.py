@@ -44,6 +44,7 @@ Image.MAX_IMAGE_PIXELS = MAX_BASELINE_JPEG_PIXELS
 
 _IGNORED = r"PIL\.|pillow_heif|engine\.media"
 _TWELVE_BITS = 4096
+_STRIP_ROWS = 256
 _ICO_HEADER, _ICO_ENTRY = 6, 16
 
 
@@ -139,7 +140,7 @@ def _averageable(picture: Picture, *, inverted: bool) -> Picture:
         case "CMYK":
             return ImageChops.invert(picture) if inverted else picture
         case "I" | "F":
-            return Image.fromarray(_stretched(np.asarray(picture, dtype=np.float64)))
+            return Image.fromarray(_stretched(np.asarray(picture)))
         case mode if mode.startswith("I;16"):
             return Image.fromarray(_high_bits(np.asarray(picture)))
         case mode:
@@ -165,13 +166,28 @@ def _high_bits(values: npt.NDArray[Any]) -> Pixels:
     return cast("Pixels", (values >> bits).astype(np.uint8))
 
 
-def _stretched(values: npt.NDArray[np.float64]) -> Pixels:
-    """Map the finite range of values, which may be anything (heights, kelvin), to 0..255."""
-    finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+def _stretched(values: npt.NDArray[Any]) -> Pixels:
+    """Map the finite range of values, which may be anything (heights, kelvin), to 0..255.
+
+    Goes by strips: the largest pictures would take gigabytes as float64.
+    """
+    starts = range(0, len(values), _STRIP_ROWS)
+    ranges = [_finite_range(values[at : at + _STRIP_ROWS]) for at in starts]
+    low = min((low for low, _ in filter(None, ranges)), default=0.0)
+    high = max((high for _, high in filter(None, ranges)), default=0.0)
     scale = 255.0 / (high - low) if high > low else 0.0
-    filled = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
-    return ((filled - low) * scale).round().astype(np.uint8)
+    stretched = np.empty(values.shape, np.uint8)
+    for at in starts:
+        strip = values[at : at + _STRIP_ROWS].astype(np.float64)
+        filled = np.nan_to_num(strip, nan=low, posinf=high, neginf=low)
+        stretched[at : at + _STRIP_ROWS] = ((filled - low) * scale).round()
+    return stretched
+
+
+def _finite_range(values: npt.NDArray[Any]) -> tuple[float, float] | None:
+    """Find the least and the greatest number; None where there is none."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else None
 
 
 def _check_size(picture: Picture, found: str) -> None:

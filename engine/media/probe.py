@@ -9,6 +9,7 @@ from typing import BinaryIO
 from engine.errors import MediaError
 from engine.media.files import open_regular
 from engine.media.formats import HEAD_BYTES, SHARED, identify, is_open_question, sniff
+from engine.media.id3 import end_of_tags
 from engine.media.reasons import Reason
 from engine.types import Modality
 
@@ -16,7 +17,6 @@ MAX_DIGEST_BYTES = 8 << 30
 """Larger files are not hashed."""
 
 _BLOCK = 1 << 20
-_ID3_HEADER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,16 @@ def probe(path: Path) -> Probe:
     return Probe(modality, found, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
 
 
+def has_open_question(path: Path) -> bool:
+    """Tell whether `probe` needs a decoder: only the tracks inside say what the file is.
+
+    Raises:
+        MediaError: not-regular, permission, vanished or io.
+    """
+    with open_regular(path) as file:
+        return is_open_question(file.read(HEAD_BYTES), path.suffix.lower())
+
+
 def identify_file(file: BinaryIO, path: Path) -> tuple[Modality, str]:
     """Decide modality and format of an open file, which is left at its beginning.
 
@@ -64,7 +74,7 @@ def identify_file(file: BinaryIO, path: Path) -> tuple[Modality, str]:
         raise MediaError(Reason.EMPTY)
     found = identify(head, path.suffix.lower())
     if head.startswith(b"ID3") and found[0] is Modality.AUDIO:
-        found = _behind_id3(file, head) or found
+        found = _behind_id3(file) or found
     elif is_open_question(head, path.suffix.lower()):
         found = _by_tracks(file, found)
     file.seek(0)
@@ -79,12 +89,9 @@ def _by_tracks(file: BinaryIO, found: tuple[Modality, str]) -> tuple[Modality, s
     return (Modality.AUDIO, SHARED[found[1]][0]) if has_sound_alone(file, found[1]) else found
 
 
-def _behind_id3(file: BinaryIO, head: bytes) -> tuple[Modality, str] | None:
-    """Look behind an ID3 tag, which is put before FLAC and AAC too; None if that says nothing."""
-    size = 0
-    for byte in head[6:_ID3_HEADER]:
-        size = size << 7 | byte & 0x7F
-    file.seek(_ID3_HEADER + size)
+def _behind_id3(file: BinaryIO) -> tuple[Modality, str] | None:
+    """Look behind ID3 tags, which are put before FLAC and AAC too; None if that says nothing."""
+    file.seek(end_of_tags(file))
     found = sniff(file.read(HEAD_BYTES))
     return (Modality.AUDIO, found) if found in {"flac", "aac", "aiff", "wav"} else None
 

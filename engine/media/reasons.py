@@ -22,3 +22,6 @@ class Reason(StrEnum):
     CONTAINER = "container-not-allowed"
     BINARY = "binary"
     BLANK = "blank"
+    MEMORY = "memory"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed-decoder"

@@ -1,6 +1,7 @@
 """How PyAV is asked, and how any recording becomes blocks of mono samples at one rate."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +16,7 @@ from av.stream import Discard, Disposition
 
 from engine.errors import MediaError
 from engine.media.formats import VIDEO_FORMATS
+from engine.media.id3 import end_of_tags, is_overfull
 from engine.media.reasons import Reason
 
 Samples = npt.NDArray[np.float32]
@@ -82,7 +84,8 @@ class Track:
 def open_recording(file: BinaryIO, found: str, codecs: str = _CODECS) -> Iterator[InputContainer]:
     """Open a recording of a known format, from bytes alone: no name, no protocol, no other file.
 
-    Only ``codecs``, a list with commas, may decode anything, even to find out parameters.
+    Only ``codecs``, a list with commas, may decode anything, even to find out parameters. ID3
+    tags with absurdly many frames are left out.
     """
     demuxer = DEMUXERS.get(found, found)
     options = {
@@ -91,7 +94,7 @@ def open_recording(file: BinaryIO, found: str, codecs: str = _CODECS) -> Iterato
         "codec_whitelist": codecs,
     }
     with av.open(
-        file,
+        _Behind(file, end_of_tags(file)) if is_overfull(file) else _rewound(file),
         mode="r",
         format=demuxer,
         container_options=options,
@@ -99,6 +102,29 @@ def open_recording(file: BinaryIO, found: str, codecs: str = _CODECS) -> Iterato
         buffer_size=1 << 18,
     ) as container:
         yield container
+
+
+def _rewound(file: BinaryIO) -> BinaryIO:
+    file.seek(0)
+    return file
+
+
+class _Behind:
+    """A file without its beginning."""
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file = file
+        self._start = start
+        self.seek(0)
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(count)
+
+    def seek(self, to: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(to + (0 if whence else self._start), whence) - self._start
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
 
 
 def audio_stream(container: InputContainer) -> av.AudioStream:
@@ -213,7 +239,9 @@ def _frames(container: InputContainer, found: str, track: Track) -> Iterator[av.
                     _start_ms(frames[0], clock_start(container, found)),
                 )
             yield from frames
-    except av.FFmpegError:
+    except av.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
         track.partial = True
 
 

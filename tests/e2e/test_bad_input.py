@@ -206,7 +206,7 @@ def test_files_without_permission(open_folder: Terminal) -> None:
     root = open_folder.folder / "root"
     root.mkdir()
     picture(root / "a.png", seed=1)
-    picture(root / "b.png", seed=2)
+    caption(root / "b.txt", "nobody may start another python here, but a text takes none")
     (root / "a.png").chmod(0)
     ended = open_folder.alone("index", root, "--json", "--profile", "hashed", before=as_nobody())
     assert ended.code == 3

@@ -282,9 +282,8 @@ def test_closed_folders_and_files(open_folder: Terminal) -> None:
     seehear = open_folder
     root = seehear.folder / "root"
     (root / "closed").mkdir(parents=True)
-    picture(root / "closed" / "a.png", seed=1)
-    picture(root / "b.png", seed=2)
-    picture(root / "c.png", seed=3)
+    for path in (root / "closed" / "a.txt", root / "b.txt", root / "c.txt"):
+        caption(path, f"nobody may start another python here, but a text takes none: {path.name}")
     before = as_nobody()
 
     def index(*arguments: str | Path) -> dict[str, Any]:
@@ -293,14 +292,14 @@ def test_closed_folders_and_files(open_folder: Terminal) -> None:
         return dict(ended.json)
 
     try:
-        (root / "c.png").chmod(0)
+        (root / "c.txt").chmod(0)
         report = index(root, "--profile", "hashed")
         assert counts(report) == {"added": 2, "encoded": 2}
         assert [one["reason"].split(":")[0] for one in report["skipped"]] == ["permission"]
-        (root / "c.png").chmod(0o644)
+        (root / "c.txt").chmod(0o644)
         (root / "closed").chmod(0)
         report = index()
-        assert counts(report) == {"refreshed": 1, "kept": 1, "encoded": 1}, "c.png can be read now"
+        assert counts(report) == {"refreshed": 1, "kept": 1, "encoded": 1}, "c.txt can be read now"
         assert [one["path"] for one in report["skipped"]] == [str(root / "closed")]
         root.chmod(0)
         report = index()

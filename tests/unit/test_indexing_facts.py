@@ -14,6 +14,7 @@ import tagged
 from engine.facts import Facts
 from engine.library import Library
 from engine.media.facts import VERSION
+from engine.media.workers import Workers
 from engine.types import Modality
 from indexer import index
 from indexer.reread import SETTING
@@ -200,7 +201,7 @@ def test_facts_are_read_again_once(
     forget_facts(library)
     index(library)
     seq = library.status().seq
-    monkeypatch.setattr("indexer.reread.read_facts", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(Workers, "facts", lambda *_: pytest.fail("read again"))
 
     index(library)
 

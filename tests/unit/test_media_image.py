@@ -413,13 +413,23 @@ def test_a_sound_is_no_picture(tmp_path: Path) -> None:
 def test_any_exception_of_a_decoder_is_undecodable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for error in (KeyError("x"), MemoryError(), SyntaxError("bad"), RecursionError()):
+    for error in (KeyError("x"), SyntaxError("bad"), RecursionError()):
 
         def broken(*_: object, error: Exception = error) -> None:
             raise error
 
         monkeypatch.setattr(pixels, "load", broken)
         assert reason(tmp_path, saved(photo(), "PNG")) == "undecodable"
+
+
+def test_a_picture_that_memory_is_short_for_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pixels, "load", broken)
+    assert reason(tmp_path, saved(photo(), "PNG")) == "memory"
 
 
 def test_a_read_error_of_the_disk_is_not_blamed_on_the_picture(

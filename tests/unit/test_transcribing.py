@@ -14,6 +14,7 @@ import indexer.transcribe
 from engine.errors import MediaError, MissingPackageError, ModelError
 from engine.library import Library
 from engine.media.pieces import Piece, pieces
+from engine.media.workers import Workers
 from engine.ports import AudioRule, ImageRule, Payload, Rule, Transcript
 from engine.store.records import SegmentRecord
 from engine.store.writer import CatalogueWriter
@@ -273,11 +274,11 @@ def test_sound_that_is_cut_off_gives_its_words_up_to_there(
 
 @pytest.mark.usefixtures("levels")
 def test_words_before_damage_are_kept(indexed: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaking(path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
+    def breaking(_: Workers, path: Path, file_format: str, rule: Rule) -> Iterator[Piece]:
         yield next(pieces(path, file_format, rule))
         raise MediaError("truncated")
 
-    monkeypatch.setattr(indexer.transcribe, "pieces", breaking)
+    monkeypatch.setattr(Workers, "pieces", breaking)
     report = index(indexed, words={HEARD: True})
 
     assert (report.heard, report.skipped) == (2, ())
