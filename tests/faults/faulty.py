@@ -50,8 +50,8 @@ def fork() -> None:
 
 def babble() -> None:
     """Print what nobody asked for, by all ways there are."""
-    print("babble " * 10_000, flush=True)  # noqa: T201
-    print("babble " * 10_000, file=sys.stderr, flush=True)  # noqa: T201
+    print("babble " * 10_000, flush=True)
+    print("babble " * 10_000, file=sys.stderr, flush=True)
     for descriptor in (1, 2):
         os.write(descriptor, b"babble\n" * 10_000)
 
