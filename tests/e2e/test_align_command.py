@@ -161,6 +161,25 @@ def test_a_pair_whose_file_is_gone_is_left_out_and_told(
     assert "It helps" in ended.out
 
 
+def test_pairs_that_stand_twice_are_no_more_than_they_are(
+    seehear: Terminal, world: Path, tmp_path: Path
+) -> None:
+    seehear.index(world / "scans")
+    text = (world / "pairs.csv").read_text().replace("scans/", f"{world}/scans/")
+    head, *rows = text.splitlines()
+    # Each line twice, under groups that say they have nothing in common.
+    twice = [f"{row},{half}" for half in "ab" for row in (one.rpartition(",")[0] for one in rows)]
+    (tmp_path / "twice.csv").write_text("\n".join([head, *twice]))
+
+    ended = seehear(
+        "align", "fit", "--pairs", tmp_path / "twice.csv", "--method", "ridge", "--json"
+    )
+
+    # Files with the same bytes are one group, whatever the table says.
+    assert (ended.json["pairs"], ended.json["groups"]) == (120, 60)
+    assert ended.json["verdict"] == "helps"
+
+
 def test_unknown_names_are_told(seehear: Terminal, world: Path) -> None:
     seehear.index(world / "scans")
     pairs = world / "pairs.csv"
