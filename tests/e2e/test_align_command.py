@@ -168,7 +168,8 @@ def test_pairs_that_stand_twice_are_no_more_than_they_are(
     text = (world / "pairs.csv").read_text().replace("scans/", f"{world}/scans/")
     head, *rows = text.splitlines()
     # Each line twice, under groups that say they have nothing in common.
-    twice = [f"{row},{half}" for half in "ab" for row in (one.rpartition(",")[0] for one in rows)]
+    bare = [row.rpartition(",")[0] for row in rows]
+    twice = [f"{row},{half}{at}" for half in "ab" for at, row in enumerate(bare)]
     (tmp_path / "twice.csv").write_text("\n".join([head, *twice]))
 
     ended = seehear(
