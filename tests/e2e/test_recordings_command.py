@@ -124,6 +124,7 @@ def test_silence_occurs_nowhere(seehear: Terminal) -> None:
 
 
 def test_an_older_library_is_told_of_and_learns(seehear: Terminal) -> None:
+    (seehear.library / "catalogue.db-seal").unlink()  # an older seehear had none
     with closing(sqlite3.connect(seehear.library / "catalogue.db")) as connection:
         connection.execute("DROP TABLE landmark")
         connection.execute("DELETE FROM snapshot WHERE gallery = 'landmarks'")

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +189,15 @@ def splice(data: bytearray, dice: random.Random, others: list[bytes]) -> None:
     data[at:] = dice.choice(others)[at:]
 
 
+@cache
+def sound_files() -> dict[str, bytes]:
+    """What is mutated; made once, as an encoder of films now and then differs in a few bytes."""
+    return pictures() | recordings() | texts()
+
+
 def mutants(root: Path, count: int, seed: int) -> None:
     """Write so many, named after number and kind."""
-    seeds = pictures() | recordings() | texts()
+    seeds = sound_files()
     kinds = list(seeds)
     ways: list[Mutate] = [flip, overwrite, lie, cut, double, lose]
     ways.append(partial(splice, others=list(seeds.values())))
