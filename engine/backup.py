@@ -14,6 +14,7 @@ from engine.errors import (
     DiskError,
     DiskFullError,
     LibraryDamagedError,
+    LibraryLockedError,
     LibraryMissingError,
     UsageError,
 )
@@ -40,12 +41,14 @@ def back_up(library: Path, target: Path) -> int:
         LibraryDamagedError: the copy has damage, so the library has; no backup is left.
         UsageError: the target is there already.
         DiskFullError: the target's disk has no room; no backup is left.
+        LibraryLockedError: what was taught changes all the time; no backup is left.
     """
     if not (library / CATALOGUE).exists():
         raise LibraryMissingError(library)
     with _made(target) as part:
-        _copy_taught(library, part)
+        # First, so that what it says is in use was there when the other files are copied.
         copy_catalogue(library / CATALOGUE, part / CATALOGUE)
+        _copy_taught(library, part)
         _proved(part, library)
     return sum(one.stat().st_size for one in target.rglob("*") if one.is_file())
 
@@ -107,6 +110,8 @@ def _copy_taught(source: Path, target: Path) -> None:
             _copy_files(source / name, target / name)
             if _listed(source / name) == before:
                 break
+        else:
+            raise LibraryLockedError(source, None)
 
 
 def _listed(folder: Path) -> list[tuple[Path, int]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -10,6 +10,9 @@ from cli.commands.options import InOption, JsonOption, LibraryOption
 from cli.render import console, print_json, shown
 from cli.settings import read_settings
 from cli.wiring import open_library
+
+if TYPE_CHECKING:
+    from engine.teach import Lesson
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="See: seehear align list")]
 
@@ -56,22 +59,25 @@ def fit(
     from cli.progress import Bar
     from engine import teach
 
-    table = teach.read_pairs(pairs) if pairs is not None else None
     _check_source(pairs, captions=captions)
+    _check_picture(picture)
+    table = teach.read_pairs(pairs) if pairs is not None else None
     recipe = teach.Recipe(tuple(method.split(",")), left, right, anchors, seed)
     called = name or (pairs.stem if pairs is not None else "captions")
     with open_library(read_settings(library)) as opened, Bar(silent=json) as bar:
+        if not name:
+            teach.check_new(opened, called)
         given = table or teach.caption_pairs(opened, kinds(wanted))
         lesson = teach.teach(opened, given, called, recipe, bar.count)
         used = use and lesson.helps
         if used:
             teach.use(opened, called)
-    if picture is not None:
-        _draw(lesson.report, picture)
     if json:
-        print_json({**lesson.report, "kept": lesson.taught is not None, "in_use": used})
+        print_json(_json(lesson, in_use=used))
     else:
         print_report(lesson.report, name=called, in_use=used)
+    if picture is not None:
+        _draw(lesson.report, picture)
 
 
 @app.command("methods")
@@ -111,14 +117,15 @@ def show(
     from cli.bridges import print_report
     from engine import teach
 
+    _check_picture(picture)
     with open_library(read_settings(library)) as opened:
         lesson, in_use = teach.recall(opened, name)
-    if picture is not None:
-        _draw(lesson.report, picture)
     if json:
-        print_json(dict(lesson.report))
+        print_json(_json(lesson, in_use=in_use))
     else:
         print_report(lesson.report, name=name, in_use=in_use)
+    if picture is not None:
+        _draw(lesson.report, picture)
 
 
 @app.command("use")
@@ -186,13 +193,22 @@ def _check_source(pairs: Path | None, *, captions: bool) -> None:
         )
 
 
+def _check_picture(file: Path | None) -> None:
+    from engine.errors import UsageError
+
+    if file is not None and file.suffix.lower() not in {".png", ".svg"}:
+        raise UsageError(f"{file} is no picture by its name.", hint="End it in .png or .svg")
+
+
+def _json(lesson: "Lesson", *, in_use: bool) -> dict[str, Any]:
+    return {**lesson.report, "kept": lesson.taught is not None, "in_use": in_use}
+
+
 def _draw(report: Mapping[str, Any], file: Path) -> None:
     from cli.drawing import draw
     from engine.errors import UsageError
 
     kind = file.suffix.lower().removeprefix(".")
-    if kind not in {"png", "svg"}:
-        raise UsageError(f"{file} is no picture by its name.", hint="End it in .png or .svg")
     try:
         file.expanduser().write_bytes(draw(report, "svg" if kind == "svg" else "png"))
     except OSError as error:

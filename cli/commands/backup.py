@@ -19,7 +19,7 @@ def command(
     with open_library(read_settings(library), any_encoders=True) as opened:
         size = opened.back_up(folder)
     console().print(
-        f"Copied {size / 1e6:,.1f} MB to {shown(folder)}, and read them back. "
+        f"Copied {size / 1e6:,.1f} MB to {shown(folder)}, and checked the catalogue. "
         f"To get the library back: seehear restore {shown(folder)}",
         markup=False,
     )

@@ -17,7 +17,7 @@ def command(
     folder: Annotated[Path, typer.Argument(help="What `seehear backup` made.")],
     library: LibraryOption = None,
 ) -> None:
-    """Make the library of a backup, where there is none; every byte is checked."""
+    """Make the library of a backup, where there is none; its catalogue is checked whole."""
     from engine.backup import restore
 
     settings = read_settings(library)

@@ -42,7 +42,7 @@ def in_span(fit: Callable[[Method, Pairs], Bridge]) -> Callable[[Method, Pairs],
             side if onto is None else side @ onto
             for side, onto in zip((pairs.left, pairs.right), axes, strict=True)
         )
-        return taken_back(fit(self, pairs.shown(left, right)), *axes)
+        return _with_lengths(fit(self, pairs.shown(left, right)), *axes)
 
     return fitted
 
@@ -83,19 +83,26 @@ def _along(pairs: Pairs, left: Wide | None, right: Wide | None) -> Pairs:
 
 
 def taken_back(bridge: Bridge, left: Wide | None, right: Wide | None) -> Bridge:
-    """The bridge for rows as they were, of one that was fitted along these axes."""
+    """The bridge for rows as they were, of one fitted along these axes: the same scores."""
+    return replace(bridge, left=_back(bridge.left, left), right=_back(bridge.right, right))
+
+
+def _with_lengths(bridge: Bridge, left: Wide | None, right: Wide | None) -> Bridge:
+    """The same, but a row that is not mapped keeps its length, outside the span too."""
     first, second = bridge.left, bridge.right
-    if isinstance(second, Centred) and isinstance(first, Linear) and right is not None:
-        # What lies outside the span still belongs to the length of a row that is not mapped.
-        first = replace(first, matrix=_single(first.matrix @ right.T))
-    return replace(bridge, left=_back(first, left), right=_back(second, right))
+    if right is None or not (isinstance(second, Centred) and isinstance(first, Linear)):
+        return taken_back(bridge, left, right)
+    first = replace(first, matrix=_single(first.matrix @ right.T))
+    return Bridge(
+        _back(first, left), Centred(_single(right @ second.mean)), bridge.method, bridge.report
+    )
 
 
 def _back(side: Map, axes: Wide | None) -> Map:
     if axes is None:
         return side
     if isinstance(side, Centred):
-        return Centred(_single(axes @ side.mean))
+        return Linear(_single(axes @ side.mean), _single(axes))
     if isinstance(side, Linear):
         return Linear(_single(axes @ side.mean), _single(axes @ side.matrix))
     return Within(_single(axes), side)

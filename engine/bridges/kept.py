@@ -101,7 +101,7 @@ def read_file(told: Path) -> Taught:
                 f"The bridge {told} is damaged: its digest differs.", hint=_AGAIN
             )
         return Taught(
-            name=whole["name"],
+            name=str(whole["name"]),
             ends=(_end(whole["ends"][0]), _end(whole["ends"][1])),
             bridge=read_bridge(numbers, json.dumps(whole["bridge"])),
             share=float(whole["share"]),

@@ -7,6 +7,7 @@ from engine.teach.tables import Labelled, Pair, read_labels, read_pairs
 from engine.teach.using import (
     Listed,
     bridges_of,
+    check_new,
     drop,
     hand_out,
     recall,
@@ -24,6 +25,7 @@ __all__ = [
     "Recipe",
     "bridges_of",
     "caption_pairs",
+    "check_new",
     "drop",
     "hand_out",
     "read_labels",

@@ -25,7 +25,7 @@ from engine.types import Modality, Vectors
 Saw = Callable[[str, int, int], None]
 """Told of progress: what is done, how many of how many."""
 
-AUTO = "auto"
+AUTO, HELPS = "auto", "helps"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ class Lesson:
     @property
     def helps(self) -> bool:
         """Whether it was shown to be better than what was there before."""
-        return self.taught is not None and self.report.get("verdict") == "helps"
+        return self.taught is not None and self.report.get("verdict") == HELPS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +134,7 @@ def teach(
         "left_out": left_out,
     }
     taught = None
-    if chosen.blend > 0:
+    if chosen.blend > 0 and chosen.report.verdict == HELPS:
         taught = kept.keep(
             library.path / kept.FOLDER,
             name,
@@ -177,7 +177,8 @@ def _modality(items: Sequence[Item], which: str) -> Modality:
     if len(first) > 1:
         told = ", ".join(f"{kind} ({item})" for kind, item in first.items())
         raise UsageError(
-            f"The {which} side mixes {told}.", hint="Put one kind of medium in each column."
+            f"The {which} side mixes {told}.",
+            hint="Put one kind of medium in each column; of captions, choose one with --in.",
         )
     return next(iter(first))
 

@@ -1,16 +1,17 @@
 """Puts taught bridges to use in a library and takes them out of it; searches go on meanwhile."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.bridges import kept
-from engine.bridges.taught import Taught
-from engine.errors import UsageError
+from engine.bridges.taught import End, Taught
+from engine.errors import EngineError, UsageError
 from engine.library import Library
 from engine.search.shelf import TAUGHT
 from engine.search.shelf import taught as with_taught
+from engine.store.folder import locked
 from engine.teach.bridging import Lesson
 
 
@@ -20,6 +21,15 @@ class Listed:
 
     taught: Taught
     in_use: bool
+
+
+def check_new(library: Library, name: str) -> None:
+    """UsageError when a library has a bridge of that name, which a new one would replace."""
+    if name in kept.names(library.path / kept.FOLDER):
+        raise UsageError(
+            f"There is a bridge '{name}' here already.",
+            hint=f"To fit it anew: --name {name}; else give another name with --name",
+        )
 
 
 def bridges_of(library: Library) -> tuple[Listed, ...]:
@@ -49,23 +59,23 @@ def use(library: Library, name: str) -> tuple[str, ...]:
     taught = kept.read(folder, name)
     profile = library.untaught
     taught.sides(profile.encoders, profile.bridges)
-    used = library.taught_in_use
-    aside = tuple(
-        other
-        for other in used
-        if other != name and set(kept.read(folder, other).ends) == set(taught.ends)
-    )
-    now = {other: digest for other, digest in used.items() if other not in aside}
-    _switch(library, {**now, name: taught.digest})
-    return aside
+    aside: list[str] = []
+
+    def with_it(used: dict[str, str]) -> dict[str, str]:
+        aside.extend(o for o in used if o != name and _joins(folder, o, taught.ends))
+        now = {other: digest for other, digest in used.items() if other not in aside}
+        return {**now, name: taught.digest}
+
+    _switch(library, with_it)
+    return tuple(aside)
 
 
 def stop_using(library: Library, name: str) -> bool:
     """Search as if a bridge had never been used; says whether it was. It is kept."""
-    used = library.taught_in_use
-    if name not in used:
+    if name not in library.taught_in_use:
+        kept.read(library.path / kept.FOLDER, name)  # an unknown name is told as such
         return False
-    _switch(library, {other: digest for other, digest in used.items() if other != name})
+    _switch(library, lambda used: {o: digest for o, digest in used.items() if o != name})
     return True
 
 
@@ -77,8 +87,10 @@ def drop(library: Library, name: str) -> None:
         raise UsageError(
             f"There is no bridge '{name}' here.", hint=f"Known: {', '.join(known) or 'none'}."
         )
-    stop_using(library, name)
-    kept.remove(folder, name)
+    if name in library.taught_in_use:
+        stop_using(library, name)
+    with locked(library.path):
+        kept.remove(folder, name)
 
 
 def recall(library: Library, name: str) -> tuple[Lesson, bool]:
@@ -102,6 +114,8 @@ def take_in(library: Library, file: Path, name: str | None = None) -> Taught:
         BridgeMismatchError: it was fitted between other encoders than the library's.
         UsageError: the library has one of that name.
     """
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.", hint="Name the .json of an exported bridge.")
     found = kept.read_file(file)
     profile = library.untaught
     found.sides(profile.encoders, profile.bridges)
@@ -110,10 +124,21 @@ def take_in(library: Library, file: Path, name: str | None = None) -> Taught:
         raise UsageError(
             f"There is a bridge '{called}' here already.", hint="Give another name with --name"
         )
-    return kept.put(library.path / kept.FOLDER, found, called)
+    with locked(library.path):
+        return kept.put(library.path / kept.FOLDER, found, called)
 
 
-def _switch(library: Library, used: Mapping[str, str]) -> None:
-    profile, _ = with_taught(library.path, used, library.untaught)
+def _joins(folder: Path, name: str, ends: tuple[End, End]) -> bool:
+    """Whether another bridge joins the same two ends; one that cannot be read joins nothing."""
+    try:
+        return set(kept.read(folder, name).ends) == set(ends)
+    except EngineError:
+        return False
+
+
+def _switch(library: Library, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    """What others put to use meanwhile is known once the lock is held."""
     with library.writing() as writer:
+        used = change(library.taught_in_use)
+        profile, _ = with_taught(library.path, used, library.untaught)
         library.follow(writer, profile, {TAUGHT: json.dumps(used) if used else ""})

@@ -190,11 +190,26 @@ def test_unknown_names_are_told(seehear: Terminal, world: Path) -> None:
         (("fit", "--pairs", pairs, "--method", "magic"), "There is no method 'magic'"),
         (("fit", "--pairs", pairs, "--from", "clip"), "Nothing puts image into a space 'clip'"),
         (("fit",), "Say what to learn from"),
+        (("fit", "--pairs", pairs, "--picture", "x.jpg"), "is no picture by its name"),
+        (("drop", "--keep", "nothing"), "There is no bridge 'nothing' here"),
+        (("import", "none.json"), "There is no file none.json"),
         (("fit", "--pairs", pairs, "--name", "../x"), "cannot be called"),
     ):
         ended = seehear("align", *arguments)
         assert ended.code == 2, ended
         assert told in ended.err
+
+
+def test_a_bridge_is_not_replaced_by_the_name_of_another_table(
+    taught: Terminal, world: Path
+) -> None:
+    ended = taught("align", "fit", "--pairs", world / "pairs.csv", "--method", "ridge")
+
+    assert ended.code == 2
+    assert "There is a bridge 'pairs' here already" in ended.err
+    again = ("align", "fit", "--pairs", world / "pairs.csv", "--method", "ridge", "--name", "pairs")
+    assert taught(*again).code == 0
+    assert taught("align", "show", "pairs", "--json").json["kept"]
 
 
 def test_a_bridge_of_another_profile_is_refused(taught: Terminal, tmp_path: Path) -> None:

@@ -152,6 +152,38 @@ def test_of_two_between_the_same_ends_the_last_is_used(
     assert [one.in_use for one in teach.bridges_of(library)] == [False, True]
 
 
+def test_what_another_process_put_to_use_meanwhile_stays(
+    shown: tuple[Library, list[Path]],
+) -> None:
+    library, paths = shown
+    keep(library, paths, "one")
+    sound = encoder_of(library.untaught, Modality.AUDIO)
+    other = End(sound.space, sound.modality), ends(library)[1]
+    kept.keep(library.path / kept.FOLDER, "two", other, fitted(library, paths), 1.0, None)
+    with Library.open(library.path) as elsewhere:
+        teach.use(elsewhere, "two")
+
+    teach.use(library, "one")
+
+    assert sorted(library.taught_in_use) == ["one", "two"]
+
+
+def test_a_broken_bridge_is_in_nobodys_way(shown: tuple[Library, list[Path]]) -> None:
+    library, paths = shown
+    keep(library, paths, "broken")
+    keep(library, paths, "sound")
+    teach.use(library, "broken")
+    (library.path / kept.FOLDER / "broken.json").write_text("{}")
+
+    assert teach.use(library, "sound") == ()
+    assert first(library, WORDS[0]) == paths[0].name
+
+
+def test_what_is_not_there_cannot_be_put_aside(library: Library) -> None:
+    with pytest.raises(UsageError, match="no bridge 'nothing'"):
+        teach.stop_using(library, "nothing")
+
+
 def test_part_of_the_score_may_be_the_way_before(shown: tuple[Library, list[Path]]) -> None:
     library, paths = shown
     bridge, both = fitted(library, paths), ends(library)
