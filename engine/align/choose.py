@@ -219,7 +219,7 @@ def _report(ground: Ground, choice: Choice, outcomes: Sequence[Outcome], seed: i
     gain = difference(outcome, groups, existing=existing, seed=seed)
     # Where there was nothing before, there is nothing to harm: below chance is as good as chance.
     verdict = gain.verdict if existing or gain.verdict == "helps" else "no difference shown"
-    kept = existing and (verdict != "helps" or choice.suffices)
+    kept = existing and verdict != "helps"
     after = float((1 / outcome.after).mean())
     return Report(
         verdict=verdict,
