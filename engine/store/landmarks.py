@@ -1,7 +1,6 @@
 """The peaks of recordings in the catalogue: committed with a content, read to be looked up."""
 
 import json
-import os
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from engine.types import Modality
 _SOUNDING = (Modality.AUDIO.value, Modality.VIDEO.value)
 
 _FILES = """
-SELECT f.id, r.path AS root_path, f.path, c.modality, c.id AS content_id, c.digest
+SELECT f.id AS file_id, r.path AS root_path, f.path, c.modality, c.id AS content_id, c.digest
 FROM json_each(?) AS wanted CROSS JOIN content AS c ON c.id = wanted.value
 CROSS JOIN file AS f INDEXED BY file_content ON f.content_id = c.id
 JOIN root AS r ON r.id = f.root_id
@@ -85,17 +84,4 @@ def files_of(connection: Connection, content_ids: Collection[int]) -> list[Found
         for part in chunks(sorted(content_ids))
         for row in connection.exec_driver_sql(_FILES, (json.dumps(list(part)), State.INDEXED.value))
     ]
-    return [
-        Found(
-            vector_id=0,
-            file_id=row.id,
-            root=Path(os.fsdecode(row.root_path)),
-            path=row.path,
-            modality=Modality(row.modality),
-            content_id=row.content_id,
-            span=None,
-            words="",
-            digest=row.digest,
-        )
-        for row in rows
-    ]
+    return [Found.of_file(row) for row in rows]

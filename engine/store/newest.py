@@ -1,13 +1,11 @@
 """Files by their date, newest first: what conditions alone ask for."""
 
 import json
-import os
-from pathlib import Path
 
 from sqlalchemy import Connection
 
 from engine.store.records import Found
-from engine.types import Ids, Modality
+from engine.types import Ids
 
 _NEWEST = """
 SELECT f.file_id, r.path AS root_path, file.path, f.modality, file.content_id, content.digest
@@ -24,17 +22,4 @@ LIMIT ?
 def newest(connection: Connection, file_ids: Ids, limit: int) -> list[Found]:
     """These files, by when they were taken, else modified; the newest first, at most `limit`."""
     rows = connection.exec_driver_sql(_NEWEST, (json.dumps(file_ids.tolist()), limit))
-    return [
-        Found(
-            vector_id=0,
-            file_id=row.file_id,
-            root=Path(os.fsdecode(row.root_path)),
-            path=row.path,
-            modality=Modality(row.modality),
-            content_id=row.content_id,
-            span=None,
-            words="",
-            digest=row.digest,
-        )
-        for row in rows
-    ]
+    return [Found.of_file(row) for row in rows]

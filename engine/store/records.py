@@ -1,10 +1,11 @@
 """The values that go into the catalogue and come out of it."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -146,6 +147,21 @@ class Found:
     words: str
     caption: bool = False
     digest: bytes = b""
+
+    @classmethod
+    def of_file(cls, row: Any) -> Self:  # noqa: ANN401  (a row of a query)
+        """A file as a whole: no vector led to it."""
+        return cls(
+            vector_id=0,
+            file_id=row.file_id,
+            root=Path(os.fsdecode(row.root_path)),
+            path=row.path,
+            modality=Modality(row.modality),
+            content_id=row.content_id,
+            span=None,
+            words="",
+            digest=row.digest,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,21 +101,10 @@ def teach(
     kept.checked_name(name)
     left = _side(library, [one.left for one in pairs], recipe.left, "left", saw)
     right = _side(library, [one.right for one in pairs], recipe.right, "right", saw)
-    if left.end == right.end:
-        raise UsageError(
-            f"Both sides are {left.end.modality} in the space {left.end.space.name}, "
-            "so there is nothing to bridge.",
-            hint="Pair things of two kinds, or choose two spaces with --from and --to.",
-        )
-    whole = np.isfinite(left.found.rows).all(axis=1) & np.isfinite(right.found.rows).all(axis=1)
-    used = np.flatnonzero(whole).tolist()
     left_out = _left_out(pairs, (left, right))
-    if not used:
-        raise PairsError(
-            "None of the pairs can be used.", hint=left_out[0] if left_out else "See the table."
-        )
+    used = _used(left, right, left_out)
     rows = Pairs.of(
-        left.found.rows[whole], right.found.rows[whole], _groups(library, [pairs[i] for i in used])
+        left.found.rows[used], right.found.rows[used], _groups(library, [pairs[at] for at in used])
     )
     anchors = _anchors(library, left, right, saw) if recipe.with_anchors else None
     before = _before(library, left.encoder, right.encoder, rows)
@@ -144,6 +133,23 @@ def teach(
             before.ways if before is not None else None,
         )
     return Lesson(taught, report)
+
+
+def _used(left: _Side, right: _Side, left_out: Sequence[str]) -> list[int]:
+    """The numbers of the pairs that have a row on both sides."""
+    if left.end == right.end:
+        raise UsageError(
+            f"Both sides are {left.end.modality} in the space {left.end.space.name}, "
+            "so there is nothing to bridge.",
+            hint="Pair things of two kinds, or choose two spaces with --from and --to.",
+        )
+    whole = [np.isfinite(side.found.rows).all(axis=1) for side in (left, right)]
+    used: list[int] = np.flatnonzero(whole[0] & whole[1]).tolist()
+    if not used:
+        raise PairsError(
+            "None of the pairs can be used.", hint=left_out[0] if left_out else "See the table."
+        )
+    return used
 
 
 def _anchors(library: Library, left: _Side, right: _Side, saw: Saw) -> Pairs | None:

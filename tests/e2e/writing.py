@@ -16,6 +16,14 @@ Commit = tuple[dict[str, bytes | None], list[str]]
 
 def run(library: Path, root: Path, pipe: Connection) -> None:
     """Index, and tell of each commit once it has returned: that is what was acknowledged."""
+    _tell_of_commits(pipe)
+    pipe.send("ready")
+    with Library.open(library, create=True, profile="hashed") as opened:
+        report = index(opened, [root], workers=2)
+    pipe.send(report)
+
+
+def _tell_of_commits(pipe: Connection) -> None:
     committed = CatalogueWriter.write
 
     def write(
@@ -30,10 +38,6 @@ def run(library: Path, root: Path, pipe: Connection) -> None:
 
     CatalogueWriter.write = write  # type: ignore[method-assign]
     pipeline.BATCH_FILES = 8  # more commits, more places to be killed at
-    pipe.send("ready")
-    with Library.open(library, create=True, profile="hashed") as opened:
-        report = index(opened, [root], workers=2)
-    pipe.send(report)
 
 
 def create(library: Path, pipe: Connection) -> None:

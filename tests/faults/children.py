@@ -9,10 +9,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from engine.library import Library
-from engine.store.records import ContentRecord, FileRecord
-from engine.store.writer import CatalogueWriter
-from indexer import index, pipeline
+from tests.e2e import writing
 
 PROFILE = "hashed"
 """Needs no weights, and is fast."""
@@ -35,32 +32,7 @@ def index_and_tell(library: Path, root: Path, pipe: Connection, environ: dict[st
     from tests.faults.mutations import mutate
 
     mutate()
-    _tell_of_commits(pipe)
-    pipe.send("ready")
-    with Library.open(library, create=True, profile=PROFILE) as opened:
-        report = index(opened, [root], workers=2)
-    pipe.send(report)
-
-
-def _tell_of_commits(pipe: Connection) -> None:
-    committed = CatalogueWriter.write
-
-    def write(
-        self: CatalogueWriter,
-        files: Sequence[FileRecord],
-        contents: Sequence[ContentRecord] = (),
-        removed: Sequence[FileRecord] = (),
-    ) -> int:
-        seq = committed(self, files, contents, removed)
-        pipe.send(({_path(row): row.digest for row in files}, [_path(row) for row in removed]))
-        return seq
-
-    CatalogueWriter.write = write  # type: ignore[method-assign]
-    pipeline.BATCH_FILES = 8  # more commits, more places to be killed at
-
-
-def _path(row: FileRecord) -> str:
-    return str(row.root / os.fsdecode(row.path))
+    writing.run(library, root, pipe)
 
 
 def command(
