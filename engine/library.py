@@ -116,10 +116,10 @@ class Library(Shelf):
         path: Path,
         catalogue: CatalogueReader,
         profile: Profile,
-        look: seal.Look | None = None,
+        look: seal.Look,
     ) -> None:
         marked = mark.read(path / CATALOGUE)  # before the catalogue is asked: it may go on
-        self._look = look or seal.Look(path / CATALOGUE)
+        self._look = look
         super().__init__(path, catalogue, profile)
         if (lost := marked - catalogue.seq()) > 0:
             self.remarks.append(_LOST.format(lost))
@@ -165,19 +165,18 @@ class Library(Shelf):
         if anywhere:
             (folder / ANYWHERE).touch()
         catalogue = CatalogueReader(file, open_reader(file))
-        catalogue.check_format()
-        stored = catalogue.setting("profile") or DEFAULT
-        if profile is not None and profile != stored:
+        look = None
+        try:
+            catalogue.check_format()
+            look = seal.Look(file)
+            with look.blaming():
+                known = _known(folder, catalogue, profile, any_encoders=any_encoders)
+                return cls(folder, catalogue, known, look)
+        except BaseException:
             catalogue.close()
-            Profile.load(profile)  # an unknown name is told as such
-            raise UsageError(
-                f"The library {folder} was made with profile '{stored}', not '{profile}'.",
-                hint=f"To change it: seehear profile use {profile}",
-            )
-        known = _profile(stored, missing_ok=any_encoders)
-        if not any_encoders:
-            _check_spaces(catalogue.spaces(), known)
-        return cls(folder, catalogue, known)
+            if look is not None:
+                look.close()
+            raise
 
     def close(self) -> None:
         """Close the catalogue; the library cannot be used afterwards."""
@@ -193,7 +192,11 @@ class Library(Shelf):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            if isinstance(error, Exception):
+                self._look.end()  # where that is damaged, it is to blame
+        finally:
+            self.close()
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -558,6 +561,23 @@ class Library(Shelf):
             with suppress(ModelError):  # tombstones hide what is gone, until models are back
                 self.publish(writer)
         return len(records)
+
+
+def _known(
+    folder: Path, catalogue: CatalogueReader, asked: str | None, *, any_encoders: bool
+) -> Profile:
+    """The profile that a library was made with; it must be the one asked for, if one is."""
+    stored = catalogue.setting("profile") or DEFAULT
+    if asked is not None and asked != stored:
+        Profile.load(asked)  # an unknown name is told as such
+        raise UsageError(
+            f"The library {folder} was made with profile '{stored}', not '{asked}'.",
+            hint=f"To change it: seehear profile use {asked}",
+        )
+    known = _profile(stored, missing_ok=any_encoders)
+    if not any_encoders:
+        _check_spaces(catalogue.spaces(), known)
+    return known
 
 
 def _profile(name: str, *, missing_ok: bool) -> Profile:

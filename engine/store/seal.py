@@ -9,7 +9,8 @@ anything. A catalogue without a seal is being written, or its writer did not end
 import errno
 import os
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
@@ -109,6 +110,15 @@ class Look:
                 "it fails its checksum, so bytes in it are not as they were written",
                 hint=_HINT,
             )
+
+    @contextmanager
+    def blaming(self) -> Iterator[None]:
+        """Let damage be told instead of what it led to, when that goes wrong."""
+        try:
+            yield
+        except Exception:
+            self.end()
+            raise
 
     def close(self) -> None:
         """Wait for the look to end, and let go of the file; again, it does nothing."""

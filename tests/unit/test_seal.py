@@ -1,6 +1,7 @@
 """A catalogue is sealed when its writer ends, and refused when it is not as it was sealed."""
 
 import os
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -156,3 +157,20 @@ def test_files_that_rot_are_found_by_reading_them_again(indexed: Library, media:
     assert [path for path, _ in media_.rotten] == [rotten]
     assert (media_.read, media_.changed) == (5, 1)
     assert indexed.verify().media is None
+
+
+def test_damage_is_told_instead_of_what_it_leads_to(indexed: Library) -> None:
+    file = catalogue_of(indexed)
+    indexed.close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE space SET dim = 0")
+        connection.commit()
+    with pytest.raises(LibraryDamagedError):
+        Library.open(indexed.path)
+
+
+def test_damage_is_told_whatever_it_led_to(indexed: Library) -> None:
+    flipped(catalogue_of(indexed), -1)
+    with pytest.raises(LibraryDamagedError), Library.open(indexed.path):
+        raise TypeError("'<' not supported between instances of 'NoneType' and 'int'")
