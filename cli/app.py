@@ -5,10 +5,12 @@ import gc
 import os
 import signal
 import sys
+import time
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from types import FrameType
 from typing import Any
 
@@ -43,7 +45,7 @@ EPILOG = (
     "Exit codes: 0 ok, 1 nothing found above the line, 2 wrong usage, 3 finished but some files "
     "were skipped, "
     "4 error, 10 no library, 11 library in use, 12 library damaged, 13 disk full, "
-    "130 or 143 interrupted."
+    "129, 130 or 143 interrupted."
 )
 
 app = typer.Typer(
@@ -98,7 +100,7 @@ _register()
 
 
 class _StoppedError(BaseException):
-    """Ctrl-C or SIGTERM; not a KeyboardInterrupt, which typer would end without a word."""
+    """Ctrl-C, SIGTERM, or a closed terminal; not a KeyboardInterrupt, which typer ends silently."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -106,8 +108,14 @@ class _StoppedError(BaseException):
         self.exit_code = 128 + number
 
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+_STOPS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _AGAIN_S = 0.01
+
+_LAST_S = 3.0
+"""How long a stop may take. An encoder at work hears of it late; folding in a large log and
+sealing a large catalogue take long, and may be left to the next run."""
+
+_STOPPED = "Stopped. Everything acknowledged is kept; the same command goes on from there."
 
 
 def _on_stop(number: int, _frame: FrameType | None) -> None:
@@ -132,6 +140,27 @@ def _on_second_stop(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
+def _end_in_time(told: int) -> None:
+    """Once a signal has come, end the process after a while, whatever it is at.
+
+    It is told by the C part of Python, which does not wait for a call to return as handlers do.
+    """
+    number = os.read(told, 1)[0]
+    time.sleep(_LAST_S)
+    _complain(_STOPPED)
+    os._exit(128 + number)
+
+
+def _listen_for_stops() -> None:
+    told, tells = os.pipe()
+    os.set_blocking(tells, False)
+    signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
+    Thread(target=_end_in_time, args=(told,), daemon=True).start()
+    for number in _STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
+            signal.signal(number, _on_stop)
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     for name in ("stdout", "stderr"):
@@ -153,9 +182,7 @@ def run() -> int:
     """Run the command line; returns its exit code."""
     gc.disable()  # importing makes no garbage; commands that run for long switch it on again
     sys.unraisablehook = _on_unraisable
-    for number in _STOPS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, or behind `&`
-            signal.signal(number, _on_stop)
+    _listen_for_stops()
     arguments = sys.argv[1:]
     if arguments and not arguments[0].startswith("-") and " " in arguments[0]:
         arguments = ["search", *arguments]
@@ -164,12 +191,21 @@ def run() -> int:
     except BaseException as error:  # noqa: BLE001  (the one place that judges them all)
         if "--debug" in arguments:
             traceback.print_exception(error)
-        code = _exit_code(_told(error) if isinstance(error, OSError) else error)
+        code = _exit_code(_stop_behind(error) or _told(error))
     return code if isinstance(code, int) else 0
 
 
-def _told(error: OSError) -> BaseException:
+def _stop_behind(error: BaseException | None) -> BaseException | None:
+    """The stop that an error came of: progress cannot be drawn on a terminal that was closed."""
+    while error is not None and not isinstance(error, _StoppedError):
+        error = error.__context__
+    return error
+
+
+def _told(error: BaseException) -> BaseException:
     """What the system refused in a sentence, where it is known wherever it comes up."""
+    if not isinstance(error, OSError):
+        return error
     if (error.errno, error.filename) == (errno.ENOSPC, None):
         return DiskFullError(Path("the output"))
     if error.errno in {errno.EMFILE, errno.ENFILE}:
@@ -186,9 +222,7 @@ def _exit_code(error: BaseException) -> int:
         case typer.Exit() | typer.Abort():
             return int(getattr(error, "exit_code", 130))
         case _StoppedError():
-            _complain(
-                "Stopped. Everything acknowledged is kept; the same command goes on from there."
-            )
+            _complain(_STOPPED)
             return error.exit_code
         case BrokenPipeError() | SystemExit():  # typer makes the one of the other
             # The reader has enough (`| head`); what Python still holds must go nowhere.
@@ -222,6 +256,7 @@ def _tell(error: EngineError) -> None:
 
 def _complain(sentence: str, hint: str = "") -> None:
     text = f"{sentence} {hint}".rstrip()
-    sys.stderr.write(
-        "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text) + "\n"
-    )
+    with suppress(OSError):  # the terminal may be closed
+        sys.stderr.write(
+            "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text) + "\n"
+        )

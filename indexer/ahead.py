@@ -31,13 +31,18 @@ def ahead(stream: Iterator[T], count: int) -> Iterator[Iterator[T]]:
     """The same items in the same order, at most `count` of them made before they are taken.
 
     An exception of the stream is raised where its item would have come. Nothing is read before
-    the first item is asked for; leaving the context stops the reading.
+    the first item is asked for; leaving the context stops the reading. A run that is stopped does
+    not wait for the item that is being made: whoever makes it is about to be ended.
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    waits = True
     try:
         yield _taken(pool, stream, count)
+    except BaseException as error:
+        waits = isinstance(error, Exception)
+        raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=waits, cancel_futures=True)
 
 
 def _taken(pool: ThreadPoolExecutor, stream: Iterator[T], count: int) -> Iterator[T]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import MediaError
 from engine.media.formats import SIDECAR
+from engine.media.reasons import Reason
 from engine.store.records import ContentRecord, View
 from engine.types import Vectors
 from indexer.ahead import ahead
@@ -64,6 +65,7 @@ def _finish(new: New, work: Sequence[_Work]) -> ContentRecord | MediaError:
     """Encode what is left of a long recording, a few pieces at a time, and make the record."""
     views: list[View] = []
     facts: list[tuple[str, int | bool]] = [("partial", True)] if new.partial else []
+    failure = MediaError(Reason.BLANK, "there is nothing in it to encode")
     for job in work:
         prepared = list(job.strand.head)
         try:
@@ -75,12 +77,15 @@ def _finish(new: New, work: Sequence[_Work]) -> ContentRecord | MediaError:
                 del rows[len(prepared) :]
             facts.append(("partial", True))
         facts += [fact for one in prepared for fact in one.facts]
-        if prepared:
+        if prepared and all(np.isfinite(row).all() for rows in job.rows for row in rows):
             views.append(_view(job, prepared))
+        elif prepared:  # the library refuses such vectors, with all that is committed beside them
+            facts.append(("partial", True))
+            failure = MediaError(Reason.UNDECODABLE, "what comes of it are no finite numbers")
     if new.words:
         views.append(View(new.words, ()))
     if not views and new.format != SIDECAR:
-        return MediaError("blank", "there is nothing in it to encode")
+        return failure
     info = new.facts.as_info() | _measured(facts)  # headers may lie, what was decoded does not
     finder = next((job.strand.finder for job in work if job.strand.finder is not None), None)
     peaks = None if finder is None else finder.finish()

@@ -3,7 +3,8 @@
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -237,10 +238,11 @@ class _Run:
     def _work_on(self, files: Sequence[FoundFile]) -> Sequence[FoundFile]:
         """One pass over files; returns those that must be read again, always fewer."""
         reader = Reader(self.library.profile, self.writer.digests(), self.decoders, self.inflight)
-        for file, found in _read_ahead(reader, files):
-            self._take(file, found)
-            if self._is_due():
-                self._commit()
+        with closing(_read_ahead(reader, files)) as stream:  # whatever happens: its threads end
+            for file, found in stream:
+                self._take(file, found)
+                if self._is_due():
+                    self._commit()
         self._commit()
         return self._settle_known()
 
@@ -331,7 +333,7 @@ class _Run:
         failures = [*self.failures, *(r for r in self.plan.keep if r.state is State.FAILED)]
         skips = [Skip(_path_of(row), row.reason) for row in failures]
         skips += [Skip(one.absolute, why) for s in scans for one, why in s.refused]
-        skips += [Skip(folder, f"permission: {why}") for s in scans for folder, why in s.unreadable]
+        skips += [Skip(folder, why) for s in scans for folder, why in s.unreadable]
         failed_paths = {(row.root, row.path) for row in self.failures}
         return IndexReport(
             added=_without(self.plan.add, failed_paths) - self.moved,
@@ -357,7 +359,7 @@ def _indexed(file: FoundFile, digest: bytes) -> FileRecord:
     return FileRecord(file.root, file.path, file.stamp, State.INDEXED, digest=digest)
 
 
-def _read_ahead(reader: Reader, files: Sequence[FoundFile]) -> Iterator[tuple[FoundFile, Reading]]:
+def _read_ahead(reader: Reader, files: Sequence[FoundFile]) -> Generator[tuple[FoundFile, Reading]]:
     """Read files in threads, a bounded number ahead, in the order given."""
     waiting: deque[tuple[FoundFile, Future[Reading]]] = deque()
     with reading(reader.decoders) as pool:

@@ -13,7 +13,7 @@ from engine.errors import MediaError
 from engine.facts import Facts
 from engine.media.formats import SIDECAR
 from engine.media.pieces import Piece
-from engine.media.probe import Probe, digest
+from engine.media.probe import Probe, digest, most_bytes
 from engine.media.workers import Workers
 from engine.ports import AudioRule, Encoder
 from engine.profile import Profile, Track
@@ -110,7 +110,8 @@ class Reader:
         found: bytes | None = None
         try:
             kind = self.decoders.probe(path)
-            found = digest(path)
+            most = most_bytes(kind.modality)
+            found = digest(path, at_most=most, meanwhile=self.decoders.check_open)
             if not self._claim(found):
                 return Known(found)
             tracks = self.profile.tracks(kind.modality)

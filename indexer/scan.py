@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.media.files import as_media_error
 from engine.media.formats import SIDECAR, is_unsupported_media, modality_of_suffix
 from engine.store.records import Stamp
 from engine.types import Modality
@@ -49,7 +50,8 @@ class Scan:
         refused: files of a kind that is known and not read, not regular, or sidecars of nothing,
             with the reason.
         ignored: files that are no media.
-        unreadable: folders that could not be read; nothing below them counts as gone.
+        unreadable: folders that could not be read, with the reason; nothing below them counts as
+            gone.
     """
 
     files: list[FoundFile] = field(default_factory=list)
@@ -116,7 +118,7 @@ def _look_at(path: str, root: Path, found: Scan) -> None:
     except FileNotFoundError:
         return  # it went since the folder was listed
     except OSError as error:
-        found.unreadable.append((Path(path), error.strerror or "unreadable"))
+        found.unreadable.append((Path(path), as_media_error(error).sentence))
 
 
 def _walk(folder: Path, found: Scan) -> Iterator["os.DirEntry[str]"]:
@@ -127,7 +129,7 @@ def _walk(folder: Path, found: Scan) -> Iterator["os.DirEntry[str]"]:
             with os.scandir(here) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            found.unreadable.append((Path(here), error.strerror or "unreadable"))
+            found.unreadable.append((Path(here), as_media_error(error).sentence))
             continue
         if {entry.name for entry in listed} >= LIBRARY_MARKS:
             continue

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -175,12 +175,10 @@ def words_of(
 def _segments(one: Transcriber, pieces: Iterator[Piece]) -> Iterator[SegmentRecord]:
     """Words up to the first damage, which was told when the file was indexed."""
     decoded = ((piece.span, piece.payload) for piece in pieces)
-    try:
-        with closing(decoded), ahead(decoded, AHEAD) as parts:
-            for found in one.transcribe(parts):
-                yield SegmentRecord(found.span, found.words, WordKind(one.origin.value))
-    except MediaError:
-        return
+    with suppress(MediaError), ahead(decoded, AHEAD) as parts:
+        for found in one.transcribe(parts):
+            yield SegmentRecord(found.span, found.words, WordKind(one.origin.value))
+    decoded.close()  # (not in a run that was stopped: it may be asked for a piece just then)
 
 
 def _path_of(content: Content) -> Path:

@@ -1,6 +1,7 @@
 """What every test may ask for: Hypothesis settings, small media, a library of its own."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from engine.library import Library
 from engine.store.writer import CatalogueWriter
 from indexer import index
 from making import ROOT, SPACE, caption, picture, tone
+
+# Who starts the tests in the background of a shell has SIGINT ignored, and so would every child.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine may stall for longer than any deadline; only `ci` must repeat exactly.
 _SLOW_INPUT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

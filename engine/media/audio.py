@@ -228,15 +228,17 @@ def failure(error: Exception, file: BinaryIO, found: str, kind: str) -> MediaErr
     import av
 
     if isinstance(error, MediaError):
-        return error
+        # What would tell the codec may lie in the end that is missing.
+        is_guess = error.reason == Reason.UNSUPPORTED and is_cut(file, found)
+        return MediaError(Reason.TRUNCATED, "its end is missing") if is_guess else error
     if isinstance(error, MemoryError):
         return MediaError(Reason.MEMORY, "it is too large to decode here")
     # A damaged file makes its reader seek to places that cannot be: no fault of the disk.
     of_disk = isinstance(error, OSError) and error.errno != errno.EINVAL
     if of_disk and not isinstance(error, av.FFmpegError):
         return as_media_error(cast("OSError", error))
-    if isinstance(error, av.DecoderNotFoundError):
-        return MediaError(Reason.UNSUPPORTED, f"its {kind} codec")
     cut = isinstance(error, av.EOFError) or is_cut(file, found)
+    if isinstance(error, av.DecoderNotFoundError) and not cut:
+        return MediaError(Reason.UNSUPPORTED, f"its {kind} codec")
     reason = Reason.TRUNCATED if cut else Reason.UNDECODABLE
     return MediaError(reason, getattr(error, "strerror", None) or type(error).__name__)

@@ -21,12 +21,14 @@ def close_network() -> bool:
     return 0 in (unshare(flags) for flags in (_CLONE_NEWNET, _CLONE_NEWNET | _CLONE_NEWUSER))
 
 
-def die_with(parent: int) -> None:
-    """Be killed when the parent ends, however it ends; elsewhere than on Linux see `_Server`."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
+def die_with(parent: int) -> bool:
+    """Be killed when the parent ends, however it ends; says whether the system sees to that."""
+    if sys.platform != "linux":
+        return False
+    refused = ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+    return not refused
 
 
 def limit(memory: int) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,9 @@ from engine.types import Modality
 
 MAX_DIGEST_BYTES = 8 << 30
 """Larger files are not hashed."""
+
+MAX_SMALL_BYTES = 4 << 30
+"""Pictures and texts are smaller: what MAX_PIXELS admits takes a quarter of it."""
 
 _BLOCK = 1 << 20
 
@@ -96,12 +100,22 @@ def _behind_id3(file: BinaryIO) -> tuple[Modality, str] | None:
     return (Modality.AUDIO, found) if found in {"flac", "aac", "aiff", "wav"} else None
 
 
-def digest(path: Path, *, at_most: int = MAX_DIGEST_BYTES) -> bytes:
+def digest(
+    path: Path,
+    *,
+    at_most: int = MAX_DIGEST_BYTES,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> bytes:
     """Hash a file's bytes with SHA-256, in blocks: 32 bytes.
 
+    Args:
+        path: of the file.
+        at_most: so many bytes.
+        meanwhile: called for each block; what it raises ends the hashing.
+
     Raises:
-        MediaError: too-big, before reading anything, when the file has more than ``at_most``
-            bytes; also when it grows beyond that meanwhile. Else as ``probe`` for bad files.
+        MediaError: too-big, before reading anything, when the file has more than that many bytes;
+            also when it grows beyond that meanwhile. Else as ``probe`` for bad files.
     """
     sha = hashlib.sha256()
     with open_regular(path) as file:
@@ -109,9 +123,16 @@ def digest(path: Path, *, at_most: int = MAX_DIGEST_BYTES) -> bytes:
         _check_size(os.fstat(file.fileno()).st_size, at_most)
         while block := file.read(_BLOCK):
             left -= len(block)
+            meanwhile()
             _check_size(at_most - left, at_most)
             sha.update(block)
     return sha.digest()
+
+
+def most_bytes(modality: Modality) -> int:
+    """How many bytes a file of a modality may have."""
+    is_long = modality in {Modality.AUDIO, Modality.VIDEO}
+    return MAX_DIGEST_BYTES if is_long else MAX_SMALL_BYTES
 
 
 def _check_size(size: int, at_most: int) -> None:

@@ -34,6 +34,9 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
 }
 
+_TURNS = 10
+"""A limit is waited for in so many parts. Of a long stop, whoever was stopped, only one counts."""
+
 _SOCKET_BYTES = 1 << 20
 _GRACE_SECONDS = 1.0
 
@@ -116,9 +119,9 @@ class Process:
             EngineError: it does not start, whatever the file.
         """
         if self.confinement is None:
-            self._channel.settimeout(START_SECONDS)
+            self._channel.settimeout(START_SECONDS / _TURNS)
             try:
-                self.confinement = receive(self._channel)[0]["ready"]
+                self.confinement = receive(self._channel, _TURNS)[0]["ready"]
             except (EOFError, OSError, GarbledError, KeyError) as error:
                 raise _not_started(f"exit code {self._bury(grace=True)}") from error
         return self.confinement
@@ -137,7 +140,7 @@ class Process:
             if self.is_dead:
                 raise LostError
             self.await_ready()
-            self._channel.settimeout(seconds)
+            self._channel.settimeout(seconds / _TURNS)
             try:
                 return self._exchange(question, seconds, listener)
             except TimeoutError:
@@ -160,9 +163,9 @@ class Process:
     ) -> Answer | None:
         drop = [self.dropped.popleft() for _ in range(len(self.dropped))]
         send(self._channel, {**question, "drop": drop, "seconds": seconds})
-        header, body = receive(self._channel)
+        header, body = receive(self._channel, _TURNS)
         while "alive" in header:
-            header, body = receive(self._channel)
+            header, body = receive(self._channel, _TURNS)
         body = hear(header, body, listener)
         if "error" in header:
             raise MediaError(*map(str, header["error"]))

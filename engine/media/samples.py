@@ -42,6 +42,9 @@ MIN_RATE, MAX_RATE = 1_000, 1_000_000
 
 MAX_CHANNELS = 64
 
+LOUDEST = 2.0**31
+"""Floats may be scaled as integers of any width; what is larger than those is no sound."""
+
 _CODECS = (
     "mp3float,mp3,mp2float,mp2,aac,alac,flac,vorbis,opus,speex,wavpack,wmav1,wmav2,"
     "wmapro,wmalossless,ac3,eac3,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm_ms,pcm_alaw,pcm_mulaw,"
@@ -175,8 +178,8 @@ def mono_blocks(
 ) -> Iterator[Samples]:
     """Decode to mono float32 at ``rate``, the mean of the channels, about a second per block.
 
-    Damaged packets are left out. What is not finite becomes 0. The blocks together have exactly
-    floor(samples in * rate / rate in) samples.
+    Damaged packets are left out. What is no number, or larger than LOUDEST, becomes 0. The blocks
+    together have exactly floor(samples in * rate / rate in) samples.
 
     Raises:
         MediaError: audio-params, when the parameters become absurd on the way.
@@ -276,10 +279,11 @@ def _mono(arrays: list[npt.NDArray[Any]], kind: tuple[str, int, int]) -> Samples
     joined = np.concatenate(arrays, axis=1)
     planes = joined if name.endswith("p") else joined.reshape(-1, channels).T
     mono = np.zeros(planes.shape[1], np.float32)
-    for plane in planes:  # several times faster than mean(axis=0) where channels are interleaved
-        mono += _as_float(plane)
-    mono /= np.float32(channels)
-    mono[~np.isfinite(mono)] = 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for plane in planes:  # much faster than mean(axis=0) where channels are interleaved
+            mono += _as_float(plane)
+        mono /= np.float32(channels)
+        mono[~(np.abs(mono) <= LOUDEST)] = 0
     return mono
 
 

@@ -138,35 +138,48 @@ def send(channel: socket.socket, header: Mapping[str, Any], *body: bytes | memor
         channel.sendall(part)
 
 
-def receive(channel: socket.socket) -> tuple[dict[str, Any], bytearray]:
+def receive(channel: socket.socket, patience: int = 1) -> tuple[dict[str, Any], bytearray]:
     """Read one message.
+
+    Args:
+        channel: where it comes from.
+        patience: so many timeouts of the channel, with nothing between them, are one of ours.
+            While a process is stopped (Ctrl-Z, a laptop that sleeps) its time goes on, and one
+            of them passes at most.
 
     Raises:
         EOFError: the other side has ended, perhaps in the middle of it.
-        TimeoutError: as the channel's own timeout says, for each part of it.
+        TimeoutError: nothing came for so long.
         GarbledError: it is no message.
     """
-    header_size, body_size = _LENGTHS.unpack(_exactly(channel, _LENGTHS.size))
+    header_size, body_size = _LENGTHS.unpack(_exactly(channel, _LENGTHS.size, patience))
     if header_size > MAX_HEADER_BYTES or body_size > MAX_BODY_BYTES:
         raise GarbledError("its lengths are absurd")
     try:
-        header = json.loads(_exactly(channel, header_size))
+        header = json.loads(_exactly(channel, header_size, patience))
     except ValueError as error:
         raise GarbledError("its header is no JSON") from error
     if not isinstance(header, dict):
         raise GarbledError("its header is no object")
-    return header, _exactly(channel, body_size)
+    return header, _exactly(channel, body_size, patience)
 
 
-def _exactly(channel: socket.socket, count: int) -> bytearray:
+def _exactly(channel: socket.socket, count: int, patience: int) -> bytearray:
     """Read so many bytes straight to where they stay."""
     data = bytearray(count)
     rest = memoryview(data)
+    left = patience
     while rest:
-        got = channel.recv_into(rest)
+        try:
+            got = channel.recv_into(rest)
+        except TimeoutError:
+            left -= 1
+            if not left:
+                raise
+            continue
         if not got:
             raise EOFError
-        rest = rest[got:]
+        rest, left = rest[got:], patience
     return data
 
 

@@ -42,12 +42,13 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     told = json.loads(sys.argv[2])
     network = close_network()
-    die_with(told["parent"])
+    dies_with_parent = die_with(told["parent"])
     decoders = import_module(told["decoders"])
     is_limited = limit(told["memory"])
     send(channel, {"ready": {"network": network, "memory": is_limited}})
     with contextlib.suppress(EOFError, ConnectionError):
-        _Server(channel, decoders.answers, max(0, told["memory"]) if is_limited else 0).run()
+        memory = max(0, told["memory"]) if is_limited else 0
+        _Server(channel, decoders.answers, memory, is_kept=not dies_with_parent).run()
 
 
 _Message: TypeAlias = "tuple[dict[str, Any], *tuple[bytes | memoryview, ...]]"
@@ -70,9 +71,14 @@ class _Begun:
 
 
 class _Server:
-    """Answers requests in turn; of files that come in pieces several may be half read."""
+    """Answers requests in turn; of files that come in pieces several may be half read.
 
-    def __init__(self, channel: socket.socket, answers: Any, memory: int) -> None:  # noqa: ANN401  (a module's own function)
+    One that is kept, when the asker is gone, by a decoder that hangs is ended by an alarm. It
+    would go off in a process that was stopped for long, so it is set only where it is needed.
+    """
+
+    def __init__(self, channel: socket.socket, answers: Any, memory: int, *, is_kept: bool) -> None:  # noqa: ANN401  (a module's own function)
+        self._is_kept = is_kept
         self._channel = channel
         self._answers = answers
         self._memory = memory
@@ -154,8 +160,9 @@ class _Server:
             send(self._channel, {"alive": True})
 
     def _wind_up(self) -> None:
-        """Put off the alarm, which ends even a decoder that hangs, should the asker be gone."""
-        signal.setitimer(signal.ITIMER_REAL, 2 * self._seconds)
+        """Put off the alarm."""
+        if self._is_kept:
+            signal.setitimer(signal.ITIMER_REAL, 2 * self._seconds)
 
     def _check_alone(self) -> None:
         """End if a decoder started a process: it may hold the socket, or be us twice."""

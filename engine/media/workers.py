@@ -165,7 +165,7 @@ class Workers:
         if not idle and not is_full:
             self._in_nursery(self._grow).result()
         with self._lock:
-            self._check_open()
+            self.check_open()
             chosen = min(self._shared, key=lambda one: (one.waiting, len(one.begun)))
             chosen.served += 1
             if chosen.served >= self.guard.files:
@@ -180,7 +180,7 @@ class Workers:
 
     def _born(self, keep: Callable[[Process], None]) -> Process:
         """Start a process and keep it where it can be ended."""
-        self._check_open()
+        self.check_open()
         process = Process(self.guard)
         with self._lock:
             keep(process)
@@ -194,7 +194,8 @@ class Workers:
         except RuntimeError as error:  # it is shut
             raise _stopped() from error
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """EngineError when it was closed: whoever works for a run that was stopped stops too."""
         if self._is_closed:
             raise _stopped()
 

@@ -17,6 +17,9 @@ from engine.media import decoders
 from engine.media.wire import Answer, Ear, Job, Request
 
 HANG_S = 8.0
+DAWDLE_S = 0.6
+"""How long a file named so takes for each answer, without reading on."""
+
 HOARD_BYTES = 200 << 20
 """What a file named so keeps while it is half read."""
 
@@ -69,6 +72,18 @@ def murder() -> None:
     time.sleep(HANG_S)
 
 
+def ask(path: Path) -> None:
+    """Wait, in the midst of a file, until somebody else has done to it what the test is about.
+
+    A worker may write no file, but it may make a folder, which the other side takes away.
+    """
+    flag = path.with_suffix(".asked")
+    flag.mkdir()
+    until = time.monotonic() + HANG_S
+    while flag.exists() and time.monotonic() < until:
+        time.sleep(0.005)
+
+
 def touch(path: Path) -> None:
     """Let the file have changed while it was read."""
     os.utime(path, (1, 1))
@@ -92,7 +107,14 @@ def answers(request: Request, ear: Ear | None = None) -> Iterator[Answer]:
         wish = request.path.stem.split("-")[-1]
         if wish == "changes":
             touch(request.path)
+        if wish == "asks":
+            ask(request.path)
         (murder if wish == "murders" else FAULTS.get(wish, lambda: None))()
     hoard = bytes(HOARD_BYTES if request.path.stem.endswith("-hoards") else 1)
-    yield from decoders.answers(request, ear)
+    for number, answer in enumerate(decoders.answers(request, ear)):
+        if number == 1 and request.path.stem.endswith("-pauses"):
+            ask(request.path)
+        if request.path.stem.endswith("-dawdles"):
+            time.sleep(DAWDLE_S)
+        yield answer
     del hoard
