@@ -16,13 +16,14 @@ def unit_rows(rows: npt.NDArray[np.floating]) -> Vectors:
 
     Returns:
         float32, shape (n, dim). A row of zeros becomes the first axis: it must have some
-        direction, and the same one each time. A row that is not finite stays so.
+        direction, and the same one each time. A row that is not finite becomes one of NaN.
     """
     wide = np.asarray(rows, dtype=np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-        unit = np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    known = np.isfinite(lengths)
+    unit = np.divide(wide, lengths, out=np.zeros_like(wide), where=known & (lengths > 0))
     unit[lengths[:, 0] == 0, 0] = 1.0
+    unit[~known[:, 0]] = np.nan
     return np.asarray(unit, dtype=np.float32)
 
 

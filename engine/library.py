@@ -463,15 +463,16 @@ class Library(Shelf):
             except DiskError:
                 raise  # what could not be synced must not be folded in as if it had been
             except BaseException:
-                self._put_away(writer)
+                # A stop may have left our own reader in the midst of something, for ever.
+                self._put_away(writer, patient=False)
                 raise
             self._put_away(writer)
 
-    def _put_away(self, writer: CatalogueWriter) -> None:
+    def _put_away(self, writer: CatalogueWriter, *, patient: bool = True) -> None:
         """Fold the log in and seal the catalogue; what has no room for that waits, unsealed."""
         # Our own reader stays open, so SQLite does not fold the log in by itself.
         try:
-            writer.checkpoint()
+            writer.checkpoint(patient=patient)
             seal.put(writer.path)
         except DiskError:
             raise

@@ -1,5 +1,6 @@
 """How SQLite is opened: one writer, any number of readers, foreign errors mapped to ours."""
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -30,6 +31,9 @@ _WRITER_SETTINGS = (
     "wal_autocheckpoint=1000",
     "trusted_schema=OFF",
 )
+# A stop while a connection is closed is nothing to be logged with a traceback; it goes on.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
+
 _READER_SETTINGS = ("busy_timeout=5000", "query_only=ON", "trusted_schema=OFF")
 
 

@@ -313,11 +313,18 @@ class CatalogueWriter(CatalogueReader):
             connection.execute(delete(table).where(which))
         return tuple(names)
 
-    def checkpoint(self) -> None:
-        """Fold the write-ahead log into the catalogue."""
+    def checkpoint(self, *, patient: bool = True) -> None:
+        """Fold the write-ahead log into the catalogue, as far as readers let it.
+
+        Args:
+            patient: wait for readers that are in the midst of something.
+        """
         # The raw connection, because a checkpoint must stand outside any transaction.
         with mapped_errors(self.path), closing(self._engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor = connection.cursor()
+            if not patient:
+                cursor.execute("PRAGMA busy_timeout=0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         reached("log-folded-in")
 
 

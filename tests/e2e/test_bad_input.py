@@ -243,4 +243,4 @@ def test_a_folder_that_may_be_listed_but_not_entered(seehear: Terminal) -> None:
         found = scan(root, root)
 
     assert [one.path for one in found.files] == [b"open.png"]
-    assert found.unreadable == [(root / "closed" / "inside.png", "Permission denied")]
+    assert found.unreadable == [(root / "closed" / "inside.png", "permission: Permission denied")]

@@ -331,6 +331,24 @@ def test_head_is_quiet(indexed: Terminal) -> None:
         assert search.stderr.read() == b""
 
 
+def test_a_reader_of_a_long_report_that_has_enough(seehear: Terminal) -> None:
+    root = seehear.folder / "root"
+    root.mkdir()
+    for number in range(2_000):
+        (root / f"{number}.jpg").touch()
+    with (
+        seehear.start("index", root, "--profile", "hashed") as indexing,
+        subprocess.Popen(["head", "-1"], stdin=indexing.stdout, stdout=subprocess.PIPE) as head,  # noqa: S607
+    ):
+        assert indexing.stdout is not None
+        indexing.stdout.close()
+        assert head.communicate(timeout=60)[0].startswith(b"Indexed in ")
+        assert indexing.stderr is not None
+        assert all(line.startswith(b"Indexed ") for line in indexing.stderr), "it is progress"
+        assert indexing.wait() == 0
+    assert len(seehear.index(code=3)["skipped"]) == 2_000
+
+
 def test_without_stdin(indexed: Terminal) -> None:
     closed = ("sh", "-c", 'exec "$@" <&-', "sh")
     ended = indexed.alone("search", "--all", "poppy", "--json", before=closed)

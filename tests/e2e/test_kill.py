@@ -1,5 +1,7 @@
 """A process may die or be stopped at any time; more of it in tests.faults."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -46,18 +48,14 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_interrupted(seehear: Terminal, number: signal.Signals, code: int) -> None:
-    root = seehear.folder / "root"
-    root.mkdir()
     total = 3_000
-    for one in range(total):
-        caption(root / f"{one}.txt", f"text number {one}")
+    root = many_texts(seehear.folder / "root")
     with seehear.start("index", root, "--profile", "hashed") as process:
-        wal = seehear.library / "catalogue.db-wal"
-        while not wal.exists() or wal.stat().st_size < 500_000:
-            assert process.poll() is None
-            time.sleep(0.002)
+        begun(seehear, process)
         process.send_signal(number)
         start = time.monotonic()
         out, err = process.communicate(timeout=20)
@@ -76,6 +74,74 @@ def test_interrupted(seehear: Terminal, number: signal.Signals, code: int) -> No
         total - done,
         total - done,
     )
+
+
+def many_texts(root: Path) -> Path:
+    """So many that a run takes more than a second."""
+    root.mkdir()
+    for one in range(3_000):
+        caption(root / f"{one}.txt", f"text number {one}")
+    return root
+
+
+def begun(seehear: Terminal, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a run has committed something."""
+    wal = seehear.library / "catalogue.db-wal"
+    while not wal.exists() or wal.stat().st_size < 500_000:
+        assert process.poll() is None
+        time.sleep(0.002)
+
+
+def test_a_terminal_that_is_closed(seehear: Terminal) -> None:
+    """Nothing can be said there any more, not even by the bar that shows progress."""
+    root = many_texts(seehear.folder / "root")
+    leader, follower = pty.openpty()
+    with seehear.start(
+        "index", root, "--profile", "hashed", before=("setsid", "--ctty"),
+        stdin=follower, stdout=follower, stderr=follower,
+    ) as process:  # fmt: skip
+        os.close(follower)
+        begun(seehear, process)
+        os.close(leader)
+        assert process.wait(5) == 129
+    assert seehear("verify").code == 0
+    report = seehear.index()
+    assert 0 < report["kept"] < 3_000
+    assert report["encoded"] == 3_000 - report["kept"]
+
+
+def test_nohup_is_respected(seehear: Terminal) -> None:
+    root = many_texts(seehear.folder / "root")
+    with seehear.start("index", root, "--profile", "hashed", before=("nohup",)) as process:
+        begun(seehear, process)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+    assert seehear.index()["kept"] == 3_000
+
+
+STOPPED_IN_A_LONG_CALL = """
+import hashlib
+import cli.app
+
+def app(arguments, standalone_mode):
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 100_000_000)
+
+cli.app.app = app
+cli.app.main()
+"""
+
+
+def test_a_stop_is_not_kept_waiting_by_what_hears_no_signal() -> None:
+    """As an encoder in the middle of a large batch."""
+    command = [sys.executable, "-c", STOPPED_IN_A_LONG_CALL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.terminate()
+        err = process.communicate(timeout=5)[1]
+    assert process.returncode == 143
+    assert err.startswith(b"Stopped. ")
 
 
 STOPPED_WHILE_CLEARING_UP = """

@@ -15,6 +15,7 @@ SIZES = {
     "damage": ("--trials", 500, 5_000),
     "together": ("--seconds", 60, 1_800),
     "interrupts": ("--stops", 20, 200),
+    "special": ("--crowd", 100_000, 100_000),
     "formats": ("--kills", 50, 50),
     "backups": ("--rounds", 5, 50),
     "soak": ("--seconds", 180, 3_600),

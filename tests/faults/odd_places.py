@@ -88,7 +88,7 @@ def make_special(folder: Path) -> tuple[Expected, list[str]]:
         try:
             os.mknod(folder / name, kind | 0o600, os.makedev(major, minor))
         except PermissionError:
-            notes.append(f"special: no device {name}, which only root may make")
+            notes.append(f"special: device {name}: NOT RUN, only root may make one")
         else:
             made[folder / name] = "not-regular"
     (folder / "folder.jpg").mkdir()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.faults.special import Place
 
 NOBODY = 65_534
+NO_STRACE = "special: {}: NOT RUN, strace is not installed (apt-get install strace)"
 GUARD = Guard(decoders="tests.faults.faulty")
 
 
@@ -40,7 +41,7 @@ def lists_reach_for_nothing(here: "Place") -> list[str]:
             calls = "open,openat,openat2,connect,sendto"
             before = ("strace", "-f", "-qq", "-o", str(log), "-e", f"trace={calls}")
         else:
-            notes.append("special: opened files were not looked at: strace is not installed")
+            notes.append(NO_STRACE.format("which files lists open"))
         ended = here.index(here.tree, before=before)
         assert set(ended.reasons) == {p for p, state in expected.items() if state != "indexed"}
         with suppress(BlockingIOError):
@@ -55,7 +56,7 @@ def lists_reach_for_nothing(here: "Place") -> list[str]:
 def a_disk_that_cannot_be_read(here: "Place") -> list[str]:
     """EIO costs its own file, which is tried again by the next run."""
     if shutil.which("strace") is None:
-        return ["special: EIO was not tried: strace is not installed"]
+        return [NO_STRACE.format("EIO")]
     broken = picture(here.tree / "broken.png", seed=1)
     text = caption(here.tree / "broken.txt", "unreadable, too")
     picture(here.tree / "good.png", seed=2)
@@ -75,7 +76,9 @@ def files_of_somebody_else(here: "Place") -> list[str]:
         who = f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"
         before = ("setpriv", *who)
         if shutil.which("setpriv") is None:
-            return ["special: permissions were not tried: as root they do not count"]
+            return [
+                "special: permissions: NOT RUN: they do not bind root, and setpriv is not installed"
+            ]
     caption(tree / "good.txt", "a good one")
     expected = {}
     for name, mode in (("closed", 0), ("listed", 0o444)):
@@ -107,7 +110,7 @@ def a_mount_inside_itself(here: "Place") -> list[str]:
     unshare = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$0/again" && exec "$@"')
     tried = (*unshare, str(here.tree), "true")
     if shutil.which("unshare") is None or subprocess.run(tried, check=False).returncode:
-        return ["special: no mount was made, which only root may"]
+        return ["special: a mount inside itself: NOT RUN, only root may make one"]
     ended = here.index(here.tree, before=(*unshare, str(here.tree)))
     counts = tuple(ended.report[name] for name in ("added", "copies", "encoded"))
     assert (ended.code, counts) == (0, (2, 1, 1)), ended.report

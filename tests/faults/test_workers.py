@@ -244,6 +244,41 @@ def test_an_interrupted_run_waits_for_no_decoder(
         hanging.result()
 
 
+SUSPENDED = """
+import sys
+from pathlib import Path
+from engine.media.process import Guard
+from engine.media.workers import Workers
+from engine.ports import AudioRule
+
+pool = Workers(1, Guard(seconds=0.8, decoders="tests.faults.faulty"))
+pool.confinement()
+before = pool.processes
+print(*before, flush=True)
+pieces = list(pool.pieces(Path(sys.argv[1]), "wav", AudioRule(48_000, 20_000, 20_000)))
+print(len(pieces), before == pool.processes)
+"""
+
+
+@pytest.mark.parametrize("who", ["all", "main"])
+def test_a_run_that_was_suspended_gives_no_file_up(tmp_path: Path, who: str) -> None:
+    """By a laptop's lid, or by Ctrl-Z, which decoders do not hear of: twice, beyond all limits."""
+    song = tone(tmp_path / "a-dawdles.wav", hertz=300, seconds=100, rate=48_000)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", SUSPENDED, str(song)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as main:
+        assert main.stdout is not None
+        worker = int(main.stdout.readline())
+        meant = [main.pid, worker] if who == "all" else [main.pid]
+        for _ in range(2):
+            time.sleep(0.4)
+            for sign, wait in ((signal.SIGSTOP, 1.8), (signal.SIGCONT, 0.0)):
+                for pid in meant:
+                    os.kill(pid, sign)
+                time.sleep(wait)
+        assert main.communicate(timeout=30)[0] == "5 True\n"
+
+
 def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

@@ -65,6 +65,13 @@ def test_a_row_of_three_and_four_has_length_five() -> None:
     assert np.array_equal(unit_rows(np.float32([[3, 4]])), np.float32([[3 / 5, 4 / 5]]))
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_row_that_is_not_finite_becomes_one_of_nan(odd: float) -> None:
+    unit = unit_rows(np.float32([[3, 4], [3, odd]]))
+
+    assert np.array_equal(unit, np.float32([[3 / 5, 4 / 5], [np.nan] * 2]), equal_nan=True)
+
+
 def test_a_row_of_zeros_becomes_the_first_axis() -> None:
     assert unit_rows(np.zeros((2, 3), np.float32)).tolist() == [[1, 0, 0], [1, 0, 0]]
 

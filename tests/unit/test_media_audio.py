@@ -248,6 +248,26 @@ def test_what_is_no_number_becomes_silence(tmp_path: Path) -> None:
         assert abs(found.samples[rate // 2] - 0.25) < 1e-3
 
 
+@pytest.mark.parametrize("large", [1e10, 3e38])
+def test_what_is_louder_than_any_sound_becomes_silence(tmp_path: Path, large: float) -> None:
+    """Else the spectrum of it would not be finite, whatever the encoder."""
+    signal = np.full(44_100, 0.25, np.float32)
+    signal[100:200] = [large, -large] * 50
+
+    [found] = windows(wav(tmp_path / "x.wav", signal, 44_100), AudioRule(44_100, 1000, 1000))
+
+    assert not found.samples[100:200].any()
+    assert np.abs(found.samples[200:] - 0.25).max() < 1e-6
+
+
+def test_samples_scaled_as_integers_stay(tmp_path: Path) -> None:
+    signal = np.full(44_100, 20_000, np.float32)
+
+    [found] = windows(wav(tmp_path / "x.wav", signal, 44_100), AudioRule(44_100, 1000, 1000))
+
+    assert np.array_equal(found.samples, signal)
+
+
 def test_silence_is_a_sound(tmp_path: Path) -> None:
     [found] = windows(wav(tmp_path / "x.wav", np.zeros(8000, np.float32)), RULE)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import MediaError
+from engine.errors import EngineError, MediaError
 from engine.media.endings import is_cut
 from engine.media.formats import identify, is_unsupported_media, modality_of_suffix, sniff
-from engine.media.probe import digest, probe
+from engine.media.probe import digest, most_bytes, probe
 from engine.media.reasons import Reason
 from engine.types import Modality
 
@@ -321,6 +321,27 @@ def test_a_huge_sparse_file_is_refused_before_it_is_read(tmp_path: Path) -> None
     assert time.monotonic() - start < 1
     with pytest.raises(MediaError, match="too-big"):
         digest(put(tmp_path, "b", b"12345"), at_most=4)
+
+
+def test_of_pictures_and_texts_less_is_read_than_of_recordings() -> None:
+    limits = {one: most_bytes(one) for one in Modality}
+    assert limits[Modality.IMAGE] == limits[Modality.TEXT] < 5 * 10**9
+    assert limits[Modality.AUDIO] == limits[Modality.VIDEO] > 5 * 10**9
+
+
+def test_a_run_that_is_stopped_waits_for_no_digest(tmp_path: Path) -> None:
+    path = tmp_path / "large.wav"
+    path.touch()
+    os.truncate(path, 8 << 30)
+    asked = []
+
+    def stop() -> None:
+        asked.append(True)
+        raise EngineError("Stopped.")
+
+    with pytest.raises(EngineError, match="Stopped"):
+        digest(path, meanwhile=stop)
+    assert len(asked) == 1
 
 
 def test_reasons_are_plain_words() -> None:

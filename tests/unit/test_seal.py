@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,23 @@ def test_what_a_disk_did_not_sync_is_not_folded_in(indexed: Library, media: Path
     assert not looked_at(catalogue_of(indexed))
     assert index(indexed).added == 1
     assert looked_at(catalogue_of(indexed))
+
+
+def test_a_stop_waits_for_no_reader(indexed: Library, media: Path) -> None:
+    """What a reader keeps out of the catalogue stays in the log, which the next run folds in."""
+    with closing(
+        CatalogueReader(catalogue_of(indexed), open_reader(catalogue_of(indexed)))
+    ) as other:
+        with other._reading() as connection:
+            connection.exec_driver_sql("SELECT * FROM setting").all()
+            start = time.monotonic()
+            with suppress(KeyboardInterrupt), indexed.writing() as writer:
+                writer.set_setting("key", "value")
+                raise KeyboardInterrupt
+            assert time.monotonic() - start < 2
+            assert not looked_at(catalogue_of(indexed))
+        index(indexed, [media])
+        assert looked_at(catalogue_of(indexed))
 
 
 def test_descriptors_are_let_go_with_the_last_who_looks(indexed: Library) -> None:
