@@ -170,6 +170,28 @@ def test_a_stop_that_python_drops_is_not_lost() -> None:
     assert "Traceback" not in ended.stderr
 
 
+STOPPED_WITH_NOTHING_TO_SAY_IT_ON = """
+import errno, os, signal
+import cli.app
+
+def app(arguments, standalone_mode):
+    try:
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+cli.app.app = app
+cli.app.main()
+"""
+
+
+def test_a_stop_is_one_even_if_progress_cannot_be_drawn_any_more() -> None:
+    command = [sys.executable, "-c", STOPPED_WITH_NOTHING_TO_SAY_IT_ON]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+    assert ended.returncode == 129
+    assert ended.stderr.startswith("Stopped. ")
+
+
 STOPPED_TWICE = """
 import signal, time
 import cli.app

@@ -17,6 +17,10 @@ from engine.media import decoders
 from engine.media.wire import Answer, Ear, Job, Request
 
 HANG_S = 8.0
+PAUSE_AT = 70
+"""Which answer a file named so waits before: one of those that are read when the first are
+encoded."""
+
 DAWDLE_S = 0.6
 """How long a file named so takes for each answer, without reading on."""
 
@@ -112,7 +116,7 @@ def answers(request: Request, ear: Ear | None = None) -> Iterator[Answer]:
         (murder if wish == "murders" else FAULTS.get(wish, lambda: None))()
     hoard = bytes(HOARD_BYTES if request.path.stem.endswith("-hoards") else 1)
     for number, answer in enumerate(decoders.answers(request, ear)):
-        if number == 1 and request.path.stem.endswith("-pauses"):
+        if number == PAUSE_AT and request.path.stem.endswith("-pauses"):
             ask(request.path)
         if request.path.stem.endswith("-dawdles"):
             time.sleep(DAWDLE_S)

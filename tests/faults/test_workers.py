@@ -274,9 +274,13 @@ def test_a_run_that_was_suspended_gives_no_file_up(tmp_path: Path, who: str) -> 
             time.sleep(0.4)
             for sign, wait in ((signal.SIGSTOP, 1.8), (signal.SIGCONT, 0.0)):
                 for pid in meant:
-                    os.kill(pid, sign)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, sign)
                 time.sleep(wait)
-        assert main.communicate(timeout=30)[0] == "5 True\n"
+        try:
+            assert main.communicate(timeout=30)[0] == "5 True\n"
+        finally:
+            main.kill()
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """A library does not lie on a network file system unless somebody says that it may."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,36 @@ def test_who_insists_once_is_not_asked_again(remote: Path) -> None:
     (library / "anywhere").unlink()
     with pytest.raises(EngineError, match="network"):
         Library.open(library)
+
+
+COMMAND = """
+import sys
+from pathlib import Path
+from cli.app import main
+from engine.store import disks
+
+disks._MOUNTS = Path(sys.argv.pop())
+main()
+"""
+
+
+def test_the_command_line_refuses_it_until_it_is_forced_once(remote: Path, media: Path) -> None:
+    environ = {**os.environ, "SEEHEAR_LIBRARY": str(remote / "library")}
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+
+    def index(*options: str) -> "subprocess.CompletedProcess[str]":
+        line = ["index", str(media), "--profile", "hashed", *options, str(disks._MOUNTS)]
+        command = [sys.executable, "-c", COMMAND, *line]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+    refused = index()
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "network file system (nfs)" in refused.stderr
+    assert "seehear index --force" in refused.stderr
+    assert list(remote.iterdir()) == []
+
+    assert index("--force").returncode == 0
+    assert index().returncode == 0
 
 
 def test_where_mounts_are_not_known_nothing_is_refused(

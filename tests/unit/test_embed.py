@@ -51,15 +51,17 @@ def test_a_track_whose_vectors_are_not_finite_is_left_out() -> None:
 
 def test_a_stop_waits_for_no_piece() -> None:
     """Its decoder is about to be ended; it may have gone on for a minute."""
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def slow() -> Iterator[int]:
         yield 1
+        begun.set()
         ended.wait(20)
 
     start = time.monotonic()
     with suppress(KeyboardInterrupt), ahead(slow(), 4) as items:
         assert next(items) == 1
+        begun.wait(20)
         raise KeyboardInterrupt
     assert time.monotonic() - start < 5
     ended.set()
