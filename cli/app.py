@@ -202,15 +202,18 @@ def _stop_behind(error: BaseException | None) -> BaseException | None:
     return error
 
 
+_TOO_MANY = EngineError("Too many files are open at once.", hint="Allow more: ulimit -n 4096")
+
+
 def _told(error: BaseException) -> BaseException:
     """What the system refused in a sentence, where it is known wherever it comes up."""
+    if isinstance(error, ImportError):  # it has no number
+        return _TOO_MANY if os.strerror(errno.EMFILE) in str(error) else error
     if not isinstance(error, OSError):
         return error
     if (error.errno, error.filename) == (errno.ENOSPC, None):
         return DiskFullError(Path("the output"))
-    if error.errno in {errno.EMFILE, errno.ENFILE}:
-        return EngineError("Too many files are open at once.", hint="Allow more: ulimit -n 4096")
-    return error
+    return _TOO_MANY if error.errno in {errno.EMFILE, errno.ENFILE} else error
 
 
 def _exit_code(error: BaseException) -> int:

@@ -11,18 +11,16 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from engine.errors import (
-    DiskError,
-    DiskFullError,
     LibraryDamagedError,
     LibraryLockedError,
     LibraryMissingError,
     UsageError,
 )
-from engine.models.cache import FULL
 from engine.points import reached
 from engine.store import seal
 from engine.store.catalogue import CatalogueReader
 from engine.store.connect import copy_catalogue, open_reader
+from engine.store.disks import disk_errors
 from engine.store.folder import CATALOGUE
 from engine.store.snapshots import sync_folder, write_synced
 
@@ -83,21 +81,16 @@ def _made(target: Path) -> Iterator[Path]:
         )
     part = target.with_name(f".{target.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(mode=0o700, parents=True)
-        yield part
-        reached("backup-written")
-        for folder in (part, *(one for one in part.rglob("*") if one.is_dir())):
-            sync_folder(folder)
-        part.rename(target)
-        reached("backup-renamed")
-        sync_folder(target.parent)
-    except OSError as error:
-        raise (
-            DiskFullError(target)
-            if error.errno in FULL
-            else DiskError(target, error.strerror or str(error))
-        ) from error
+        with disk_errors(target):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(mode=0o700, parents=True)
+            yield part
+            reached("backup-written")
+            for folder in (part, *(one for one in part.rglob("*") if one.is_dir())):
+                sync_folder(folder)
+            part.rename(target)
+            reached("backup-renamed")
+            sync_folder(target.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

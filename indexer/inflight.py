@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.store.disks import disk_errors
 from engine.store.writer import CatalogueWriter
 from indexer.scan import FoundFile
 
@@ -44,7 +45,8 @@ class Inflight:
         self.alone = False
         self._writer = writer
         self._deaths = _remembered(writer)
-        self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = folder / NAME
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._take_in()
         self._places = deque(range(threads))
 
@@ -66,12 +68,16 @@ class Inflight:
         """Note that a file is given to a decoder, until it comes back."""
         place = self._places.popleft() * _PLACE_BYTES
         note = json.dumps([self.alone, *_key(file)]).encode()
-        os.pwrite(self._file, note + b"\n", place)
+        self._note(note + b"\n", place)
         try:
             yield
         finally:
-            os.pwrite(self._file, b"\n", place)
+            self._note(b"\n", place)
             self._places.append(place // _PLACE_BYTES)
+
+    def _note(self, line: bytes, place: int) -> None:
+        with disk_errors(self._path):
+            os.pwrite(self._file, line, place)
 
     def _take_in(self) -> None:
         """Add what the last run had in hand, and clear its notes for this one."""

@@ -1,11 +1,13 @@
-"""What a folder lies on: a disk of this computer, or one that is reached over a network."""
+"""Disks: what a folder lies on, and what it is called when they fail."""
 
+import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine.errors import DiskError, DiskFullError, EngineError
 
 _MOUNTS = Path("/proc/self/mountinfo")
 
@@ -15,7 +17,21 @@ _REMOTE = (
 )
 """Kinds of file system whose other users do not share this computer's memory, nor its locks."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""How the system says that there is no room."""
+
 _OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+@contextmanager
+def disk_errors(place: Path) -> Iterator[None]:
+    """Turn what the system says of a disk into DiskFullError or DiskError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(place) from error
+        raise DiskError(place, error.strerror or str(error)) from error
 
 
 def require_local(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """The folder of a library: its files, who may write there, and what the file system refuses."""
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from engine.errors import DiskFullError, EngineError, LibraryLockedError
 from engine.store import snapshots
+from engine.store.disks import FULL
 from engine.store.writer import CatalogueWriter
 
 CATALOGUE = "catalogue.db"
@@ -82,7 +82,7 @@ def written(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in FULL:
             raise DiskFullError(folder) from error
         raise EngineError(
             f"The library folder {folder} cannot be written: {error.strerror}.",

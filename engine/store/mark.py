@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.store.disks import disk_errors
+
 
 def path_of(catalogue: Path) -> Path:
     """Where the mark of a catalogue is kept."""
@@ -28,22 +30,25 @@ def read(catalogue: Path) -> int:
 class Mark:
     """The mark of a catalogue that is being written."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, file: Path, descriptor: int) -> None:
+        self._file = file
         self._descriptor = descriptor
 
     def __call__(self, seq: int) -> None:
-        """Note that this commit was acknowledged."""
+        """Note that this commit was acknowledged; DiskError, DiskFullError when that fails."""
         number = f"{seq:020d}"
-        os.pwrite(self._descriptor, f"{number} {_check(number)}".encode(), 0)
+        with disk_errors(self._file):
+            os.pwrite(self._descriptor, f"{number} {_check(number)}".encode(), 0)
 
 
 @contextmanager
 def marking(catalogue: Path) -> Iterator[Mark]:
     """The mark, to be moved by the one writer."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(path_of(catalogue), flags, 0o600)
+    file = path_of(catalogue)
+    descriptor = os.open(file, flags, 0o600)
     try:
-        yield Mark(descriptor)
+        yield Mark(file, descriptor)
     finally:
         os.close(descriptor)
 

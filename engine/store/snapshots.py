@@ -1,6 +1,5 @@
 """Derived files: written once under a new name, known by their digest, never changed."""
 
-import errno
 import hashlib
 import os
 import secrets
@@ -8,8 +7,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.errors import DiskError, DiskFullError
+from engine.errors import DiskFullError
 from engine.points import reached
+from engine.store.disks import disk_errors
 from engine.store.records import SnapshotRecord
 
 SUFFIX = ".snapshot"
@@ -37,17 +37,13 @@ def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
         raise DiskFullError(folder)
     name = f"{label}-{secrets.token_hex(6)}{SUFFIX}"
     temporary = folder / (name + _TEMPORARY)
-    try:
+    with disk_errors(folder):
         write_synced(temporary, data)
         reached("snapshot-synced")
         temporary.rename(folder / name)
         reached("snapshot-renamed")
         sync_folder(folder)
         reached("snapshot-folder-synced")
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError(folder) from error
-        raise DiskError(folder, error.strerror or str(error)) from error
     return name, len(data), hashlib.sha256(data).hexdigest()
 
 
