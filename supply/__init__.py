@@ -1,0 +1,1 @@
+"""What seehear is made with: locked versions, their licences, their advisories; no part of it."""
