@@ -1,13 +1,17 @@
-"""What every test may ask for: Hypothesis settings, small media, a library of its own."""
+"""What every test has: Hypothesis settings, no way out; what it may ask for: media, a library."""
 
 import os
+import shutil
 import signal
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import offline
 from engine.library import Library
 from engine.store.writer import CatalogueWriter
 from indexer import index
@@ -21,6 +25,38 @@ _SLOW_INPUT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW_INPUT)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+_GUARD = Path(tempfile.mkdtemp(prefix="seehear-offline-"))
+
+
+def pytest_configure() -> None:
+    shutil.copyfile(offline.__file__, _GUARD / "sitecustomize.py")
+    offline.watch(_GUARD / offline.WRITTEN)
+    # The first for what our processes hand on of their own path, the second for all others.
+    sys.path.append(str(_GUARD))
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), before]))
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_GUARD, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def guard() -> Path:
+    """The folder whose `sitecustomize` keeps our children on this machine."""
+    return _GUARD
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves(guard: Path) -> Iterator[None]:
+    """Fail the test in which something wanted to leave this machine, whoever swallowed that."""
+    yield
+    written = guard / offline.WRITTEN
+    if written.exists():
+        tried = written.read_text("utf-8")
+        written.unlink()
+        pytest.fail(f"wanted to leave this machine:\n{tried}")
 
 
 @pytest.fixture

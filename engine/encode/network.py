@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import UsageError
+from engine.models.silence import openvino
 from engine.types import Vectors
 
 if TYPE_CHECKING:
@@ -126,9 +127,7 @@ class OpenVinoNetwork:
     """A graph on OpenVINO; in bfloat16 where that is allowed and the CPU computes it."""
 
     def __init__(self, file: Path, *, bf16: bool) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = openvino().Core()
         able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._bf16 = bf16 and able
         settings = {

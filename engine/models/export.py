@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from engine.errors import ModelError
+from engine.models.silence import openvino
 
 Rows = npt.NDArray[np.float32]
 
@@ -393,9 +394,7 @@ def attended(ids: npt.NDArray[np.int64], pad: int) -> npt.NDArray[np.int64]:
 
 def _bf16_cosine(file: Path, inputs: dict[str, npt.NDArray[Any]], wanted: Rows) -> float:
     with suppress(ImportError):
-        import openvino
-
-        core = openvino.Core()
+        core = openvino().Core()
         if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             model = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
             return least_cosine(np.asarray(model(inputs)[0], dtype=np.float32), wanted)

@@ -236,6 +236,7 @@ def test_weights_that_are_not_here_are_one_sentence_within_three_seconds(
 def test_an_unreachable_hub_is_one_sentence_and_nothing_is_left_behind(
     seehear: Terminal, media: Path
 ) -> None:
+    seehear.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     start = time.monotonic()
     ended = seehear.alone("index", media, "--profile", "clip", "--yes", before=without_network())
 
