@@ -19,6 +19,7 @@ from engine import models
 from engine.align import cca
 from engine.encode import encoders
 from engine.errors import ModelError, UsageError
+from engine.models.cache import sealed, unsealed
 from engine.ports import Encoder
 from engine.types import Modality, Space, Vectors
 
@@ -192,13 +193,14 @@ def _anchors_digest() -> str:
 
 @cache
 def _read(file: Path) -> cca.CCA | None:
-    """The numbers; None when they are not there or were cut short by a power failure."""
+    """The numbers; None when they are not there, or are not as they were written."""
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
+    data = unsealed(file)
     try:
-        return cca.CCA(**load_file(file))
-    except (OSError, SafetensorError, TypeError):
+        return cca.CCA(**load(data)) if data is not None else None
+    except (SafetensorError, TypeError):  # another program's, with a checksum of ours
         return None
 
 
@@ -206,14 +208,14 @@ def _write(file: Path, numbers: cca.CCA) -> None:
     """Write under another name first: an interrupted fit leaves nothing that would be read."""
     from dataclasses import fields
 
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     arrays = {one.name: np.ascontiguousarray(getattr(numbers, one.name)) for one in fields(numbers)}
     try:
         with models.spoken(file.parent):
             file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(arrays, part)
+            part.write_bytes(sealed(save(arrays)))
             part.replace(file)
     finally:
         part.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from engine.errors import DiskFullError, ModelError
 from engine.models.lock import LockedModel
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_SEAL = 4
 
 
 def shelf(model_id: str) -> Path:
@@ -83,6 +86,21 @@ def write_whole(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(path)
+
+
+def sealed(data: bytes) -> bytes:
+    """Bytes with their checksum, for what is made again when it is not as it was written."""
+    return data + zlib.crc32(data).to_bytes(_SEAL, "little")
+
+
+def unsealed(file: Path) -> bytes | None:
+    """What was sealed; None where there is no such file, or it is not as it was written."""
+    try:
+        whole = file.read_bytes()
+    except OSError:
+        return None
+    data = whole[:-_SEAL]
+    return data if whole and sealed(data) == whole else None
 
 
 def room_for(size: int, folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from engine.models.cache import spoken
+from engine.models.cache import sealed, spoken, unsealed
 from engine.points import reached
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def remembered(part: str, name: str, count: int, make: "Callable[[], Vectors]") 
     Args:
         part: folder of the cache.
         name: stands for everything that the rows depend on.
-        count: how many there must be; a file that was cut short has not.
+        count: how many there must be.
         make: makes them.
     """
     file = user_cache_path("seehear", appauthor=False) / part / f"{name}.npy"
@@ -36,9 +36,12 @@ def remembered(part: str, name: str, count: int, make: "Callable[[], Vectors]") 
 def _read(file: Path, count: int) -> "Vectors | None":
     import numpy as np
 
+    data = unsealed(file)
+    if data is None:
+        return None
     try:
-        rows = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        rows = np.load(BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError):  # another program's, with a checksum of ours
         return None
     return rows if len(rows) == count else None
 
@@ -54,7 +57,7 @@ def _write(file: Path, rows: "Vectors") -> None:
             # numpy's own writing to a file forgets why it failed.
             np.save(made := BytesIO(), rows)
             with part.open("wb") as stream:
-                stream.write(made.getvalue())
+                stream.write(sealed(made.getvalue()))
                 stream.flush()
                 os.fsync(stream.fileno())
             reached("cache-written")

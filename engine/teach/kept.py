@@ -1,7 +1,8 @@
 """Classifiers of a library on disk: a folder each, replaced as a whole, never half-written.
 
-`LIBRARY/classifiers/NAME/classifier.json` names the folder of the numbers, with its SHA-256: who
-reads it sees the old classifier or the new one, whenever the writer was interrupted.
+`LIBRARY/classifiers/NAME/classifier.json` names the folder of the numbers, with its SHA-256 and one
+of what it says itself: who reads it sees the old classifier or the new one, whenever the writer was
+interrupted.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from engine.types import Space
 FOLDER = "classifiers"
 CARD = "classifier.json"
 
-_FORMAT = 1
+_FORMAT = 2
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _AGAIN = "Fit it again: seehear classify fit --labels FILE --name {}"
 
@@ -109,12 +110,20 @@ def _digest(folder: Path) -> str:
 
 def _write_card(path: Path, card: Card) -> None:
     unfinished = path.with_suffix(".tmp")
-    text = json.dumps({"format": _FORMAT, **asdict(card)}, ensure_ascii=False, indent=1)
+    told = {"format": _FORMAT, "digest": _core(card), **asdict(card)}
+    text = json.dumps(told, ensure_ascii=False, indent=1)
     unfinished.write_text(text + "\n", encoding="utf-8")
     with unfinished.open("rb") as opened:
         os.fsync(opened.fileno())
     unfinished.rename(path)
     sync_folder(path.parent)
+
+
+def _core(card: Card) -> str:
+    """SHA-256 of what a classifier does; not of its name or report."""
+    told = asdict(card)
+    core = {key: told[key] for key in ("labels", "reads", "model", "sha256")}
+    return hashlib.sha256(json.dumps(core, sort_keys=True).encode()).hexdigest()
 
 
 def names(library: Path) -> tuple[str, ...]:
@@ -134,10 +143,14 @@ def card_of(library: Path, name: str) -> Card:
         found = json.loads((library / FOLDER / name / CARD).read_text(encoding="utf-8"))
         if found.pop("format") != _FORMAT:
             raise _damaged(name, "it was written by another version of seehear")
+        digest = found.pop("digest")
         reads = {channel: Space(**space) for channel, space in found.pop("reads").items()}
-        return Card(reads=reads, **found | {"name": name, "labels": tuple(found["labels"])})
+        card = Card(reads=reads, **found | {"name": name, "labels": tuple(found["labels"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(name, str(error)) from error
+    if digest != _core(card):
+        raise _damaged(name, "its digest differs")
+    return card
 
 
 def model_of(library: Path, card: Card) -> Path:
