@@ -17,6 +17,7 @@ SIZES = {
     "power": ("--states", 1_000, 20_000),
     "workers": ("--files", 10, 200),
     "special": ("--crowd", 10_000, 100_000),
+    "artifacts": ("--trials", 100, 1_000),
     "formats": ("--kills", 50, 50),
     "backups": ("--rounds", 5, 50),
 }

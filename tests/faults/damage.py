@@ -48,7 +48,7 @@ def run(tally: Tally, trials: int) -> None:
                 copy = place / "copy"
                 shutil.rmtree(copy, ignore_errors=True)
                 shutil.copytree(source, copy)
-                label = _damage(_subject(copy, subject, tally.dice), tally.dice)
+                label = damaged(_subject(copy, subject, tally.dice), tally.dice)
                 outcome = _outcome(copy, folder.root, known[source])
                 outcomes[f"{subject} {outcome}"] += 1
                 assert outcome != "wrong", f"{label}: a silent wrong answer"
@@ -95,7 +95,7 @@ def _subject(library: Path, subject: str, dice: Random) -> Path:
             return library / "catalogue.db-wal"
 
 
-def _damage(path: Path, dice: Random) -> str:
+def damaged(path: Path, dice: Random) -> str:
     """Damage a file; says how."""
     data = bytearray(path.read_bytes())
     kind = dice.choice(("flip", "flip", "zero", "cut"))

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from tests.faults import (
+    artifacts,
     backups,
     damage,
     errors,
@@ -26,6 +27,7 @@ QUICK: dict[str, tuple[Run, int]] = {
     "power": (power.run, 200),
     "errors": (errors.run, 5),
     "damage": (damage.run, 60),
+    "artifacts": (artifacts.run, 28),
     "together": (together.run, 4),
     "interrupts": (interrupts.run, 8),
     "special": (special.run, 500),
