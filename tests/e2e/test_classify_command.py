@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from terminal import Terminal
 
+from engine.teach import kept
 from making import caption, names_in, picture
 
 WORDS = {"day": ("sun bright", "blue noon"), "night": ("dark moon", "stars owl")}
@@ -283,8 +284,9 @@ def test_without_a_library(seehear: Terminal, tmp_path: Path) -> None:
 def test_a_changed_profile_and_a_damaged_classifier_are_refused(seehear: Terminal) -> None:
     (folder,) = (seehear.library / "classifiers").iterdir()
     card = folder / "classifier.json"
-    text = card.read_text()
-    card.write_text(text.replace("hashed-image-1", "hashed-image-0"))
+    text, made = card.read_text(), kept.card_of(seehear.library, "scenes")
+    other = replace(made.reads["image"], fingerprint="hashed-image-0")
+    kept._write_card(card, replace(made, reads={**made.reads, "image": other}))
     ended = seehear("classify", "predict", "scenes")
     assert (ended.code, ended.out) == (4, "")
     assert "reads image as 'hashed-image'" in ended.err

@@ -85,6 +85,19 @@ def test_damage_is_told_and_can_be_dropped(tmp_path: Path) -> None:
         kept.drop(tmp_path, "mood")
 
 
+@pytest.mark.parametrize(
+    ("said", "other"), [("angry", "hungry"), ("hashed-image-1", "hashed-image-2")]
+)
+def test_what_its_card_says_is_checked_too(tmp_path: Path, said: str, other: str) -> None:
+    kept.keep(tmp_path, MOOD, None)
+    card = tmp_path / FOLDER / "mood" / CARD
+    assert said in card.read_text()
+    card.write_text(card.read_text().replace(said, other))
+
+    with pytest.raises(EngineError, match=r"'mood' is damaged: its digest differs\. Fit it again"):
+        kept.card_of(tmp_path, "mood")
+
+
 @pytest.mark.parametrize("name", ["", "Mood", "a/b", "..", ".x", "a b", "x" * 65, "é"])
 def test_a_name_that_would_not_do_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no name for a classifier"):
