@@ -2,6 +2,7 @@
 
 import platform
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from supply import covered
 from supply.locked import (
     EXTRAS,
     LAION,
@@ -116,3 +118,22 @@ def test_the_makefile_locks_what_is_checked_here() -> None:
     said = (ROOT / "Makefile").read_text("utf-8")
 
     assert f"EXTRAS := {' '.join(EXTRAS)}\n" in said
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "said"),
+    [("Linux", "x86_64", ""), ("Darwin", "arm64", "not tried on Darwin arm64, Python 3.11")],
+)
+def test_elsewhere_it_is_said_that_the_lock_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, said: str
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "python_version", lambda: "3.11.7")
+    monkeypatch.setattr(sys, "version_info", (3, 11, 7))
+
+    if said:
+        with pytest.raises(SystemExit, match=said):
+            covered.main()
+    else:
+        covered.main()
