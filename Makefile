@@ -13,7 +13,7 @@ COMPILE := $(TOOLS)/bin/uv pip compile --quiet --upgrade --universal --python-ve
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint types layers tests faults bench anchors lock licences audit sbom clean
+.PHONY: demo test lint types layers tests usual-faults faults bench anchors lock licences audit sbom clean
 
 # From the lock where that was tried; elsewhere the newest that pyproject.toml allows, and it says so.
 $(READY): pyproject.toml $(LOCK) supply/laion.lock
@@ -39,7 +39,7 @@ $(TOOLS)/.ready: supply/tools.lock
 demo: $(READY)  ## index data/sample and run five telling searches
 	@$(BIN)/python data/demo.py
 
-test: lint types layers tests  ## everything that CI checks
+test: lint types layers tests usual-faults  ## everything that CI checks
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -52,9 +52,12 @@ layers: $(READY)
 	$(BIN)/lint-imports
 
 tests: $(READY)
-	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n 2 --dist loadfile
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults/test_faults.py
 
-faults: $(READY)  ## kills, lost power, failing disks, damage, in the sizes of a release: hours
+usual-faults: $(READY)  ## kills, lost power, failing disks, damage, in the sizes of every push: minutes
+	$(BIN)/python -m tests.faults.all
+
+faults: $(READY)  ## the same in the sizes of a release: hours
 	$(BIN)/python -m tests.faults.all milestone
 
 bench: $(READY)  ## figures, printed and never asserted

@@ -2,8 +2,9 @@
 
     python -m tests.faults.together --seconds 60
 
-What is always there must always be found, with every search in one state of the catalogue. Latency
-is printed beside that of the same four searchers without the indexer.
+What is always there must always be found, with every search in one state of the catalogue. The 99th
+percentile of how long they take must be at most twice that of the same four searchers without the
+indexer; turns with it and without it alternate, so what else the machine does meets both.
 """
 
 import tempfile
@@ -24,6 +25,9 @@ from tests.making import caption
 
 SEARCHERS = 4
 COUNT = 40
+TURNS = 3
+TIMES = 2.0
+ENOUGH_S = 30
 
 
 def run(tally: Tally, seconds: int) -> None:
@@ -35,16 +39,21 @@ def run(tally: Tally, seconds: int) -> None:
             caption(folder.root / f"{ALWAYS}{number}.txt", f"evergreen {number}")
         folder.add(200)
         complete(library, folder)
-        idle = _searching(tally, library, seconds / 2, None)
-        busy = _searching(tally, library, seconds / 2, folder)
+        idle, busy = list[float](), list[float]()
+        for _ in range(TURNS):
+            idle += _searching(tally, library, seconds / TURNS / 2, None)
+            busy += _searching(tally, library, seconds / TURNS / 2, folder)
         with tally.trial("after all"):
             complete(library, folder)
             check(library, folder)
-    p99 = [float(np.percentile(one, 99)) if one else 0.0 for one in (idle, busy)]
-    tally.notes.append(
-        f"together: p99 of {len(idle)} searches alone {p99[0]:.1f} ms, "
-        f"of {len(busy)} beside an indexer {p99[1]:.1f} ms ({p99[1] / max(p99[0], 0.1):.2f} times)"
-    )
+    with tally.trial("searches stay fast"):
+        alone, beside = (float(np.percentile(one, 99)) for one in (idle, busy))
+        tally.notes.append(
+            f"together: p99 of {len(idle)} searches alone {alone:.1f} ms, "
+            f"of {len(busy)} beside an indexer {beside:.1f} ms ({beside / alone:.2f} times)"
+        )
+        if seconds >= ENOUGH_S:  # of fewer, the 99th percentile is one search
+            assert beside <= TIMES * alone
 
 
 def _searching(tally: Tally, library: Path, seconds: float, folder: Folder | None) -> list[float]:
@@ -79,6 +88,7 @@ def search_on(library: Path, seconds: float, pipe: Connection) -> None:
     errors: list[str] = []
     end = time.monotonic() + seconds
     with Library.open(library) as opened:
+        _search(opened)  # the first one loads what all need
         while time.monotonic() < end:
             begun = time.monotonic()
             try:
