@@ -90,10 +90,15 @@ def _options(
     debug: bool = typer.Option(
         False,  # noqa: FBT003
         "--debug",
-        help="Show where in the program an error arose.",
+        help="Show all that is done, and where in the program an error arose.",
     ),
 ) -> None:
     """Find any picture, sound, video or text on your disk with a sentence or any of these."""
+    del version  # printed before
+    if debug:
+        from engine.log import show_all
+
+        show_all()
 
 
 _register()

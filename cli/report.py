@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from cli.render import console, path_json, print_json, shown
+from engine.store import logfile
 from indexer.report import IndexReport
 
 _LISTED = 20
@@ -16,6 +17,9 @@ def print_report(report: IndexReport, library: Path) -> None:
     out.print(_summary(report), markup=False)
     for skip in report.skipped:
         out.print(f"  skipped {shown(skip.path)}: {skip.reason}", style="yellow", markup=False)
+    if report.skipped:
+        log = shown(logfile.path_of(library))
+        out.print(f"  When and why, of earlier runs too: {log}", style="dim", markup=False)
     for line in _ignored(report.ignored):
         out.print(f"  {line}", style="dim", markup=False)
     for root in report.away:
@@ -27,22 +31,13 @@ def print_report(report: IndexReport, library: Path) -> None:
 
 
 def _summary(report: IndexReport) -> str:
-    parts = {
-        "new": report.added,
-        "changed": report.refreshed,
-        "moved": report.moved,
-        "removed": report.removed,
-        "unchanged": report.kept,
-        "skipped": len(report.skipped),
-    }
-    counts = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
     copies = f" {report.copies:,} had bytes that were known already." if report.copies else ""
     found = {"seen": report.seen, "heard": report.heard}
     words = "".join(f" Words {how} in {count:,}." for how, count in found.items() if count)
     learnt = ""
     if report.recognised:
         learnt = f" {report.recognised:,} of before can be recognised inside others from now on."
-    return f"Indexed in {report.seconds:.1f} s: {counts or 'nothing to do'}.{copies}{words}{learnt}"
+    return f"Indexed in {report.seconds:.1f} s: {report.counts}.{copies}{words}{learnt}"
 
 
 def _ignored(paths: tuple[Path, ...]) -> list[str]:

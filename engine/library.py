@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from engine.errors import (
 )
 from engine.gallery import checked, open_gallery, publish_gallery
 from engine.grammar import parse
+from engine.log import log
 from engine.ports import Encoder
 from engine.profile import DEFAULT, Profile
 from engine.query import Field, Filter, Query, Term
@@ -33,6 +35,7 @@ from engine.search.shelf import TAUGHT
 from engine.store import mark, seal, snapshots
 from engine.store.catalogue import CatalogueReader
 from engine.store.checks import Status
+from engine.store.condition import Condition, condition
 from engine.store.connect import open_reader
 from engine.store.disks import require_local
 from engine.store.folder import ANYWHERE, CATALOGUE, is_there, locked, written
@@ -371,6 +374,11 @@ class Library(Shelf):
         self._look.end()
         return self._catalogue.status()
 
+    def condition(self) -> Condition:
+        """How it lies on disk: sizes, ages, format, whether it was closed well, who writes it."""
+        self._look.end()
+        return condition(self.path, self._catalogue, sealed=self._look.is_sealed)
+
     def verify(self, *, read_data: bool = False) -> Verdict:
         """Check the catalogue, every vector's checksum, and every snapshot against it.
 
@@ -439,7 +447,9 @@ class Library(Shelf):
             adopt: make the profile's spaces known.
             sealed: refuse a catalogue that is not as it was sealed.
         """
-        with locked(self.path):
+        from engine.store.logfile import kept  # which readers, who are to be quick, do not need
+
+        with locked(self.path), kept(self.path, self.remarks), self._logged():
             if sealed:
                 self._look.end()
             with self._unsealed() as writer:
@@ -449,6 +459,24 @@ class Library(Shelf):
                 for space in self.profile.spaces.values() if adopt else ():
                     writer.adopt_space(space)
                 yield writer
+
+    @contextmanager
+    def _logged(self) -> Iterator[None]:
+        """Log that the library is written, and how that ends."""
+        log.info("writing begins, SQLite %s", sqlite3.sqlite_version)
+        try:
+            yield
+        except Exception as error:
+            log.exception("writing failed, exit code %d", getattr(error, "exit_code", 4))
+            raise
+        except BaseException as stop:
+            log.warning("writing was stopped, exit code %s", getattr(stop, "exit_code", 130))
+            raise
+        else:
+            log.info("writing ends")
+        finally:
+            for remark in self.remarks:
+                log.warning("note: %s", remark)
 
     @contextmanager
     def _unsealed(self) -> Iterator[CatalogueWriter]:
@@ -476,8 +504,8 @@ class Library(Shelf):
             seal.put(writer.path)
         except DiskError:
             raise
-        except (EngineError, OSError):
-            return
+        except (EngineError, OSError) as error:
+            log.warning("the catalogue stays unsealed: %s", error)
 
     def publish(self, writer: CatalogueWriter, profile: Profile | None = None) -> int:
         """Write fresh snapshots where they are behind; returns how many were written.

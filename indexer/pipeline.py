@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine import models
 from engine.errors import MediaError, UsageError
 from engine.library import Library
+from engine.log import log
 from engine.media.process import GUARD, Guard
 from engine.media.workers import Workers
 from engine.media.workers import workers as decoding
@@ -26,7 +27,7 @@ from indexer.inflight import MAX_DEATHS, REASON, Inflight, inflight
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
 from indexer.recognise import recognise
-from indexer.report import IndexReport, Progress, Skip, Watch, unwatched
+from indexer.report import IndexReport, Progress, Skip, Watch, log_skip, unwatched
 from indexer.reread import due, reread
 from indexer.scan import FoundFile, Scan, scan
 from indexer.transcribe import REMEMBERED, Transcription, Wishes, remembered
@@ -82,9 +83,13 @@ def index(
         library.writing() as writer,
         decoding(workers or os.cpu_count() or 1, guard) as decoders,
     ):
+        log.info("index: profile %s, %s", library.profile.name, ", ".join(map(str, paths)) or "all")
         scopes, away = _scopes(writer, [_absolute(one) for one in paths])
         scans = [scan(root, below) for root, below in scopes]
         todo = _plan(writer, scopes, scans)
+        skipped = [*_failed_before(todo), *_refused(scans)]
+        for skip in skipped:
+            log_skip(skip)
         transcribers = remembered(writer, words)
         decoders.start(sum(one.takes_decoder for one in todo.work))
         _get_ready(library, todo, watch_weights)
@@ -100,8 +105,10 @@ def index(
         for one in transcribers:
             found.run(one)
         writer.checkpoint()
-    report = found.told(run.report(scans, away, time.perf_counter() - start))
-    return replace(report, recognised=recognised)
+        report = found.told(run.report(scans, skipped, away))
+        report = replace(report, recognised=recognised)
+        log.info("index ended, exit code %d: %s", report.exit_code, report.counts)
+    return replace(report, seconds=time.perf_counter() - start)
 
 
 def _absolute(path: str | Path) -> Path:
@@ -259,6 +266,7 @@ class _Run:
         row = FileRecord(file.root, file.path, file.stamp, State.FAILED, reason)
         self.failed.append(row)
         self.failures.append(row)
+        log_skip(Skip(_path_of(row), reason))
         if digest is not None:
             self.failed_digests[digest] = reason
 
@@ -291,6 +299,7 @@ class _Run:
         self.encoded += len(contents)
         self.segments += sum(len(v.segments) for one in contents for v in one.views if v.vectors)
         self.done += len(files)
+        log.debug("committed %d of %d files", self.done, len(self.plan.work))
         self.watch(Progress(self.done, len(self.plan.work), _path_of(files[-1])))
 
     def _settle_known(self) -> list[FoundFile]:
@@ -328,12 +337,11 @@ class _Run:
         else:
             self.copies += 1
 
-    def report(self, scans: Sequence[Scan], away: tuple[Path, ...], seconds: float) -> IndexReport:
-        """The counts of the whole run; earlier failures of files that did not change included."""
-        failures = [*self.failures, *(r for r in self.plan.keep if r.state is State.FAILED)]
-        skips = [Skip(_path_of(row), row.reason) for row in failures]
-        skips += [Skip(one.absolute, why) for s in scans for one, why in s.refused]
-        skips += [Skip(folder, why) for s in scans for folder, why in s.unreadable]
+    def report(
+        self, scans: Sequence[Scan], skipped: Sequence[Skip], away: tuple[Path, ...]
+    ) -> IndexReport:
+        """The counts of the whole run; what was skipped before any file was read included."""
+        skips = [*skipped, *(Skip(_path_of(row), row.reason) for row in self.failures)]
         failed_paths = {(row.root, row.path) for row in self.failures}
         return IndexReport(
             added=_without(self.plan.add, failed_paths) - self.moved,
@@ -347,8 +355,21 @@ class _Run:
             skipped=tuple(sorted(skips, key=lambda skip: skip.path)),
             ignored=tuple(path for s in scans for path in s.ignored),
             away=away,
-            seconds=seconds,
         )
+
+
+def _failed_before(todo: Plan) -> Iterator[Skip]:
+    """Files that failed in an earlier run and did not change since."""
+    for row in todo.keep:
+        if row.state is State.FAILED:
+            yield Skip(_path_of(row), row.reason)
+
+
+def _refused(scans: Sequence[Scan]) -> Iterator[Skip]:
+    """What no run would read: what is no media file of ours, and closed folders."""
+    for one in scans:
+        yield from (Skip(file.absolute, why) for file, why in one.refused)
+        yield from (Skip(folder, why) for folder, why in one.unreadable)
 
 
 def _without(files: Sequence[FoundFile], failed: set[tuple[Path, bytes]]) -> int:

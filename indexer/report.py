@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from engine.log import log
+
 
 @dataclass(frozen=True, slots=True)
 class Skip:
@@ -12,6 +14,11 @@ class Skip:
 
     path: Path
     reason: str
+
+
+def log_skip(skip: Skip) -> None:
+    """Note in the log that a file could not be indexed."""
+    log.warning("skipped %s: %s", skip.path, skip.reason)
 
 
 class Step(StrEnum):
@@ -84,3 +91,22 @@ class IndexReport:
     ignored: tuple[Path, ...] = ()
     away: tuple[Path, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """What a process that did nothing else returns: 3 when files were skipped, else 0."""
+        return 3 if self.skipped else 0
+
+    @property
+    def counts(self) -> str:
+        """What came of the files, in words."""
+        parts = {
+            "new": self.added,
+            "changed": self.refreshed,
+            "moved": self.moved,
+            "removed": self.removed,
+            "unchanged": self.kept,
+            "skipped": len(self.skipped),
+        }
+        told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
+        return told or "nothing to do"

@@ -19,7 +19,7 @@ from engine.transcribe import transcriber
 from engine.types import Origin
 from indexer.ahead import ahead
 from indexer.read import sources
-from indexer.report import IndexReport, Progress, Skip, Step, Watch
+from indexer.report import IndexReport, Progress, Skip, Step, Watch, log_skip
 
 BATCH_CONTENTS = 64
 """Contents in one commit, at most."""
@@ -121,6 +121,7 @@ class Transcription:
             words = words_of(one, content, self._decoders)
         except ModelError as error:
             self._skips.append(Skip(_path_of(content), error.sentence))
+            log_skip(self._skips[-1])
             words = ()
         batch.add(content.id, words)
 

@@ -75,5 +75,5 @@ def command(
         report_json(report)
     elif not quiet:
         print_report(report, opened.path)
-    if report.skipped:
-        raise typer.Exit(3)
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from engine.errors import EngineError
 from engine.facts import Facts
+from engine.log import log
 from engine.media.audio import Listener, Samples
 from engine.media.facts import read_facts
 from engine.media.formats import IMAGE_FORMATS, SIDECAR, TEXT_FORMATS, VIDEO_FORMATS
@@ -147,7 +148,9 @@ class Workers:
             process.waiting += 1
         try:
             return process.ask(file.question(is_new=is_new), seconds, file)
-        except DiedError:
+        except DiedError as death:
+            path, why = file.request.path, death.error.sentence
+            log.warning("decoder process %d died of %s: %s", process.pid, path, why)
             self._end(process)
             self._in_nursery(self._grow)
             raise
@@ -182,6 +185,7 @@ class Workers:
         """Start a process and keep it where it can be ended."""
         self.check_open()
         process = Process(self.guard)
+        log.debug("decoder process %d started", process.pid)
         with self._lock:
             keep(process)
         if self._is_closed:  # meanwhile

@@ -72,6 +72,11 @@ class CatalogueReader:
         if version > schema.FORMAT_VERSION:
             raise LibraryVersionError(self.path, version, schema.FORMAT_VERSION)
 
+    def format(self) -> int:
+        """The version of the format that it has."""
+        with self._reading() as connection:
+            return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
         with self._reading() as connection:

@@ -20,6 +20,9 @@ from engine.store.texts import fits
 PAGE_SIZE = 8192
 """Two float16 rows of 1608 components fit on such a page; on 4096 bytes only one would."""
 
+_NO_TEXT = "Could not decode to UTF-8"
+"""How Python begins to say that the bytes of a text are none."""
+
 _LEAST_FREE = 2**17
 """SQLite lets the file of its shared memory grow by 32 KiB, and the log by some pages."""
 
@@ -67,6 +70,15 @@ def copy_catalogue(source: Path, target: Path) -> None:
         engine.dispose()
     with target.open("rb") as written:
         os.fsync(written.fileno())
+
+
+def has_reset_bug(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
+    """Whether this SQLite may damage a log that two connections fold in at the same time.
+
+    From 3.7.0 on, mended in 3.51.3, 3.50.7 and 3.44.6 (sqlite.org/wal.html, "the WAL-reset bug").
+    """
+    mended: dict[tuple[int, ...], tuple[int, ...]] = {(3, 50): (3, 50, 7), (3, 44): (3, 44, 6)}
+    return (3, 7) <= version < mended.get(version[:2], (3, 51, 3))
 
 
 def word_search_lacks() -> str:
@@ -137,7 +149,7 @@ def _translate(path: Path, error: BaseException) -> EngineError:
     failed = name.startswith("SQLITE_IOERR")
     if name.startswith("SQLITE_FULL") or (failed and _is_full(path)):
         return DiskFullError(path)
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or str(error).startswith(_NO_TEXT):
         return LibraryDamagedError(path, str(error))
     if failed:
         return DiskError(path, f"{error} ({name})")

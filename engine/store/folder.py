@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DiskFullError, EngineError, LibraryLockedError
@@ -17,12 +19,16 @@ ANYWHERE = "anywhere"
 """Lies in a library that may be on a network file system, because somebody said so."""
 
 _LOCK = "writer.lock"
+_WAITS_S = (0.005, 0.02, 0.05)
+"""Whoever only asks who writes holds the lock too, for some microseconds."""
+
 _README = """This folder is a seehear library. Do not edit the files in it.
 
 catalogue.db   what was indexed; with catalogue.db-wal, if there is one, all that matters
 bridges/       what it was taught with `seehear align`; part of what matters
 catalogue.db-seal, catalogue.db-mark   what tells whether the catalogue is as it was written
 snapshots/     made from the catalogue; may be deleted, `seehear rebuild` brings it back
+seehear.log    what happened when it was written; may be deleted
 classifiers/   what was learnt from labels, if anything was; to be kept with the catalogue
 """
 
@@ -53,6 +59,28 @@ def _create_catalogue(folder: Path, profile: str) -> None:
     snapshots.sync_folder(folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Somebody writes a library; `pid` is the process, where it is known."""
+
+    pid: int | None
+
+
+def who_writes(folder: Path) -> Writing | None:
+    """Who holds the library's lock now; None when nobody does."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return Writing(_noted(descriptor))
+    finally:
+        os.close(descriptor)
+    return None
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the library's lock; the file keeps the process id of who has it."""
@@ -67,13 +95,23 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _take_lock(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-        raise LibraryLockedError(folder, int(pid) if pid.isdigit() else None) from error
+    for wait in (*_WAITS_S, None):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if wait is None:
+                raise LibraryLockedError(folder, _noted(descriptor)) from error
+            time.sleep(wait)
+        else:
+            break
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def _noted(descriptor: int) -> int | None:
+    """The process id that whoever holds the lock wrote into its file."""
+    pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+    return int(pid) if pid.isdigit() else None
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import DiskFullError
+from engine.log import log
 from engine.points import reached
 from engine.store.disks import disk_errors
 from engine.store.records import SnapshotRecord
@@ -44,6 +45,7 @@ def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
         reached("snapshot-renamed")
         sync_folder(folder)
         reached("snapshot-folder-synced")
+    log.debug("snapshot %s written, %d bytes", name, len(data))
     return name, len(data), hashlib.sha256(data).hexdigest()
 
 

@@ -158,7 +158,7 @@ def test_a_root_inside_a_root_and_above_it(seehear: Terminal, media: Path) -> No
     assert counts(seehear.index(media)) == {"added": 3, "kept": 4, "encoded": 3}
     assert counts(seehear.index(sub)) == {"kept": 4}
     assert counts(seehear.index(sub, media, sub / "notes.txt")) == {"kept": TOTAL}
-    assert seehear("status", "--json").json["roots"] == [str(media)]
+    assert seehear("status", "--json").json["roots"] == [{"path": str(media), "there": True}]
     assert is_whole(seehear)
 
 
