@@ -16,7 +16,7 @@ from engine.media.formats import modality_of_suffix
 from engine.store import logfile
 from engine.store.checks import Status
 from engine.store.condition import Condition, SnapshotState
-from engine.store.connect import has_reset_bug
+from engine.store.connect import has_reset_bug, sqlite_told
 
 _AGES = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
 
@@ -73,34 +73,14 @@ def print_status_json(library: Library) -> None:
     )
 
 
-def closing(lies: Condition) -> str:
-    """How a library was closed, in words."""
-    if lies.writing is not None:
-        who = f"process {lies.writing.pid}" if lies.writing.pid else "another process"
-        return f"being written by {who} now"
-    if lies.sealed:
-        return "closed well"
-    return "the last run was cut short; the next goes on from there: seehear index"
-
-
-def reset_bug() -> str:
-    """What the SQLite of this Python means for a library, in words."""
-    if not has_reset_bug():
-        return f"{sqlite3.sqlite_version}, without the WAL-reset bug"
-    return (
-        f"{sqlite3.sqlite_version}, which has the WAL-reset bug; "
-        "it cannot come up, as only one connection writes"
-    )
-
-
 def _lines(library: Path, lies: Condition) -> Iterator[str]:
     spaces = ", ".join(f"{one.name} ({one.dim})" for one in lies.spaces)
     yield f"Spaces    {spaces or 'none yet'}"
     yield f"Snapshots {_snapshots(lies.snapshots)}"
     sizes = f"catalogue {size(lies.catalogue_bytes)}, snapshots {size(lies.snapshot_bytes)}"
     yield f"On disk   {sizes}, {size(_free(library))} free"
-    yield f"State     format {lies.format}, {closing(lies)}"
-    yield f"SQLite    {reset_bug()}"
+    yield f"State     format {lies.format}, {lies.told}"
+    yield f"SQLite    {sqlite_told()}"
     yield f"Log       {shown(logfile.path_of(library))}"
 
 

@@ -220,7 +220,7 @@ def device() -> str:
         UsageError: cuda is demanded, and there is none.
     """
     wanted = _setting("SEEHEAR_DEVICE", _DEVICES)
-    if wanted == "cpu" or (wanted == "auto" and not _has_gpu()):
+    if wanted == "cpu" or (wanted == "auto" and not has_gpu()):
         return "cpu"
     import torch
 
@@ -315,7 +315,8 @@ def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(one in words for one in told)
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Whether there seems to be an NVIDIA driver; torch, which is slow to come, is not asked."""
     if Path("/dev/nvidiactl").exists():
         return True
     try:

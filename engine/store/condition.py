@@ -45,6 +45,16 @@ class Condition:
     catalogue_bytes: int
     snapshot_bytes: int
 
+    @property
+    def told(self) -> str:
+        """Whether it was closed well, in words."""
+        if self.writing is not None:
+            who = f"process {self.writing.pid}" if self.writing.pid else "another process"
+            return f"being written by {who} now"
+        if self.sealed:
+            return "closed well"
+        return "the last run was cut short; the next goes on from there: seehear index"
+
 
 def condition(folder: Path, catalogue: CatalogueReader, *, sealed: bool) -> Condition:
     """The condition of the library in a folder, whose catalogue is open."""

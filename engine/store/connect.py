@@ -81,6 +81,14 @@ def has_reset_bug(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> boo
     return (3, 7) <= version < mended.get(version[:2], (3, 51, 3))
 
 
+def sqlite_told() -> str:
+    """The version of SQLite, and what it means for a library, in words."""
+    found = sqlite3.sqlite_version
+    if not has_reset_bug():
+        return f"{found}, without the WAL-reset bug"
+    return f"{found}, with the WAL-reset bug, avoided by writing with one connection"
+
+
 def word_search_lacks() -> str:
     """What this Python's SQLite lacks to search words, in one sentence; empty when nothing."""
     with closing(sqlite3.connect(":memory:")) as connection:

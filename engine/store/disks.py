@@ -39,18 +39,28 @@ def require_local(folder: Path) -> None:
 
     What a folder lies on is known on Linux; elsewhere nothing is refused.
     """
-    try:
-        mounts = _MOUNTS.read_bytes().splitlines()
-    except OSError:
-        return
-    kind = kind_of(Path(os.path.realpath(folder)), mounts)
-    if kind in _REMOTE.split():
+    kind = kind_at(folder)
+    if is_remote(kind):
         raise EngineError(
             f"The library folder {folder} is on a network file system ({kind}), where several "
             "computers could damage it.",
             hint="Choose a local one with --library PATH; or, if no other computer ever uses it: "
             "seehear index --force",
         )
+
+
+def kind_at(folder: Path) -> str:
+    """The kind of file system that a folder is on now; empty where that is not known."""
+    try:
+        mounts = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return ""
+    return kind_of(Path(os.path.realpath(folder)), mounts)
+
+
+def is_remote(kind: str) -> bool:
+    """Whether a kind of file system is reached over a network."""
+    return kind in _REMOTE.split()
 
 
 def kind_of(folder: Path, mounts: Iterable[bytes]) -> str:

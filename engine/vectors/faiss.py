@@ -43,6 +43,20 @@ def _faiss() -> Any:  # noqa: ANN401  (faiss is imported late, so its types are 
     return faiss
 
 
+def described() -> str:
+    """Its version, and with which vector instructions it runs."""
+    faiss = _faiss()
+    return f"{faiss.__version__}, running with {_instructions(faiss)}"
+
+
+def _instructions(faiss: Any) -> str:  # noqa: ANN401  (FAISS has no types)
+    """Newer ones choose when they start, older ones when they are imported."""
+    if hasattr(faiss, "SIMDConfig"):
+        return str(faiss.SIMDConfig.get_level_name())
+    built = ("AVX512_SPR", "AVX512", "AVX2", "SVE", "NEON")
+    return next((one for one in built if one in faiss.get_compile_options()), "none")
+
+
 def _parameters(selector: Any) -> Any:  # noqa: ANN401  (FAISS has no types)
     return _faiss().SearchParameters(sel=selector)
 
