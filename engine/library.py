@@ -475,7 +475,7 @@ class Library(Shelf):
         else:
             log.info("writing ends")
         finally:
-            for remark in self.remarks:
+            for remark in tuple(self.remarks):  # a log that fails adds one
                 log.warning("note: %s", remark)
 
     @contextmanager

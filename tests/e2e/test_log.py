@@ -60,7 +60,7 @@ def test_only_the_writer_writes_it(
 ) -> None:
     seehear.index(media)
     ours, theirs = forks.Pipe()
-    process = forks.Process(target=writing.hold, args=(seehear.library, theirs))
+    process = forks.Process(target=writing.hold, args=(seehear.library, theirs), daemon=True)
     process.start()
     ours.recv()
     before = log_of(seehear).read_bytes()

@@ -60,7 +60,7 @@ def test_all_that_is_known_in_words(seehear: Terminal, media: Path) -> None:
 def test_who_writes_is_told(seehear: Terminal, media: Path, forks: ForkServerContext) -> None:
     seehear.index(media)
     ours, theirs = forks.Pipe()
-    process = forks.Process(target=writing.hold, args=(seehear.library, theirs))
+    process = forks.Process(target=writing.hold, args=(seehear.library, theirs), daemon=True)
     process.start()
     pid = ours.recv()
     assert seehear("status", "--json").json["writer"] == {"pid": pid}
