@@ -25,10 +25,11 @@ SIZES = {
 
 TIMED = {
     "fuzz_media": ("--files", 2_000, 50_000),
+    "folders": ("--rounds", 0, 1),
     "interrupts": ("--stops", 20, 200),
     "together": ("--seconds", 60, 1_800),
 }
-"""Likewise; these look at the clock, so nothing runs beside them."""
+"""Likewise; these look at the clock or at memory, so nothing runs beside them."""
 
 
 def run(line: list[str]) -> bool:
@@ -47,6 +48,7 @@ def lines(sizes: dict[str, tuple[str, int, int]], *, large: bool) -> list[list[s
     return [
         [f"tests.faults.{name}", option, str(milestone if large else usual)]
         for name, (option, usual, milestone) in sizes.items()
+        if large or usual
     ]
 
 

@@ -225,10 +225,10 @@ def run(tally: Tally, count: int) -> None:
         tempfile.TemporaryDirectory(prefix="fuzz-") as name,
         Library.open(Path(name) / "library", create=True, profile="hashed") as opened,
     ):
-        _indexed(opened, Path(name) / "before", min(count, WARM_UP), tally.seed + 1)
+        indexed_mutants(opened, Path(name) / "before", min(count, WARM_UP), tally.seed + 1)
         before = memory_mib(resource.RUSAGE_SELF)
         root = Path(name) / "root"
-        report = _indexed(opened, root, count, tally.seed)
+        report = indexed_mutants(opened, root, count, tally.seed)
         growth = memory_mib(resource.RUSAGE_SELF) - before
         states = {row.path: row for row in opened._catalogue.files(root)}
         for path in sorted(root.iterdir()):
@@ -243,7 +243,8 @@ def run(tally: Tally, count: int) -> None:
     tally.notes.append(f"{report.seconds:.1f} s; {dict(reasons.most_common())}")
 
 
-def _indexed(library: Library, root: Path, count: int, seed: int) -> IndexReport:
+def indexed_mutants(library: Library, root: Path, count: int, seed: int) -> IndexReport:
+    """Make so many mutants and index them."""
     root.mkdir()
     mutants(root, count, seed)
     return index(library, [root], workers=2, guard=GUARD)
