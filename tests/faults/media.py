@@ -56,6 +56,10 @@ class Folder:
                 source.rename(target)
         self.delete(15)
 
+    def keep(self, count: int) -> None:
+        """Delete so many that at most `count` are left."""
+        self.delete(max(0, len(self.now()) - count))
+
     def delete(self, count: int) -> None:
         """Delete some files."""
         for path in self._some(count):

@@ -50,7 +50,7 @@ def _round(opened: Library, folder: Folder) -> None:
         opened.search(f"words {number}", k=10, least=0)
     sound(opened)
     folder.shake()
-    folder.delete(max(0, len(folder.now()) - 300))  # as many files as before
+    folder.keep(300)
 
 
 def _measured() -> tuple[float, int, int]:
