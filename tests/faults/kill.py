@@ -37,6 +37,7 @@ def run(tally: Tally, cycles: int) -> None:
                 if number % 3 == 2:
                     complete(library, folder)
             folder.shake()
+            folder.keep(2 * FILES)
         tally.notes.append(f"{cycles - finished} of {cycles} runs were killed")
 
 

@@ -69,6 +69,7 @@ def _searching(tally: Tally, library: Path, seconds: float, folder: Folder | Non
     end = time.monotonic() + seconds
     while folder is not None and time.monotonic() < end:
         folder.shake()
+        folder.keep(400)
         with Library.open(library) as opened:
             index(opened, [folder.root], workers=1)
     found: list[float] = []
