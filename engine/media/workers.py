@@ -149,8 +149,9 @@ class Workers:
         try:
             return process.ask(file.question(is_new=is_new), seconds, file)
         except DiedError as death:
-            path, why = file.request.path, death.error.sentence
-            log.warning("decoder process %d died of %s: %s", process.pid, path, why)
+            if not self._is_closed:  # else it was ended by us, and the file is innocent
+                path, why = file.request.path, death.error.sentence
+                log.warning("decoder process %d died of %s: %s", process.pid, path, why)
             self._end(process)
             self._in_nursery(self._grow)
             raise

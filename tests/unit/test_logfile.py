@@ -1,16 +1,20 @@
 """What a run tells its log of decoders that die; escaping; what else may log beside it."""
 
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.errors import LibraryDamagedError
+from engine.errors import EngineError, LibraryDamagedError
 from engine.library import Library
 from engine.log import log
+from engine.media.workers import Workers
 from engine.store import logfile
 from making import picture
-from tests.faults.workers import indexed
+from tests.faults.workers import GUARD, RULE, indexed
 
 FORGED = "a name\n2026-01-01T00:00:00+0000 that looks like a line\x1b[31m"
 
@@ -28,6 +32,18 @@ def test_a_decoder_that_dies_is_told_of_with_its_file(tmp_path: Path) -> None:
     assert all("SIGSEGV" in line for line in deaths)
     assert f"skipped {root}/a-segfaults.png: crashed-decoder: " in told
     assert "good.png" not in told
+
+
+def test_a_decoder_that_a_stop_ends_accuses_no_file(tmp_path: Path) -> None:
+    path = picture(tmp_path / "hangs.png", seed=1)
+    pool = Workers(1, replace(GUARD, picture_seconds=30.0))
+    pool.confinement()  # it has started
+    with logfile.kept(tmp_path, []), ThreadPoolExecutor(1) as asker:
+        asked = asker.submit(lambda: list(pool.pieces(path, "png", RULE)))
+        time.sleep(0.2)
+        pool.close()
+        assert isinstance(asked.exception(), EngineError)
+    assert logfile.path_of(tmp_path).read_text() == ""
 
 
 def test_a_traceback_cannot_forge_a_line(tmp_path: Path) -> None:
