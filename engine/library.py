@@ -14,6 +14,7 @@ from engine.errors import (
     DiskError,
     DiskFullError,
     EngineError,
+    LibraryDamagedError,
     LibraryLockedError,
     LibraryMissingError,
     ModelError,
@@ -64,6 +65,10 @@ _UNFINISHED = (
 _LOST = (
     "{} acknowledged commits cannot be read: the catalogue's log was cut, damaged or left behind "
     "(seehear index brings back what they held)"
+)
+_ACCEPTED = (
+    "bytes of the catalogue are not as they were written, and were taken as they are: names, words "
+    "and facts of files may be wrong from now on (a backup is better: seehear restore BACKUP)"
 )
 _NO_ROOM = (
     "the disk has too little room for snapshots: everything is found without them, only slower "
@@ -561,10 +566,15 @@ class Library(Shelf):
     def rebuild(self) -> int:
         """Throw away everything derived and make it again from the catalogue.
 
-        A catalogue that is not as it was sealed is taken as it is, if SQLite finds no damage.
+        A catalogue that is not as it was sealed is taken as it is, if SQLite finds no damage;
+        a remark tells of it.
         """
+        with suppress(LibraryDamagedError):
+            self._look.end()  # before the seal goes, without which nothing differs
         with self.writing(sealed=False) as writer:
             writer.check_structure(deeply=True)
+            if self._look.accept():
+                self.remarks.append(_ACCEPTED)
             writer.rebuild_derived()
             snapshots.discard(self._snapshots, writer.drop_snapshots())
             count = self.publish(writer)

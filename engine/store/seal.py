@@ -111,6 +111,11 @@ class Look:
                 hint=_HINT,
             )
 
+    def accept(self) -> bool:
+        """Take the catalogue as it is from now on; says whether it is another than was sealed."""
+        was_damaged, self._damaged = self._damaged, False
+        return was_damaged
+
     @contextmanager
     def blaming(self) -> Iterator[None]:
         """Let damage be told instead of what it led to, when that goes wrong."""

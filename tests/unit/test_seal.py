@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DiskError, LibraryDamagedError
+from engine.errors import DiskError, DiskFullError, LibraryDamagedError
 from engine.library import Library
 from engine.store import mark, seal
 from engine.store.catalogue import CatalogueReader
@@ -67,8 +67,23 @@ def test_what_somebody_put_there_is_accepted_by_a_rebuild(indexed: Library) -> N
         with pytest.raises(LibraryDamagedError, match="seehear rebuild"):
             opened.search("fox")
         opened.rebuild()
+        assert any("not as they were written" in one for one in opened.remarks)
     with Library.open(indexed.path) as opened:
         assert opened.search("fox", least=0).hits
+        opened.rebuild()
+        assert not any("not as they were written" in one for one in opened.remarks)
+
+
+def test_what_was_accepted_is_not_blamed(indexed: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = catalogue_of(indexed)
+    seal.path_of(file).write_text("1 00000000\n")
+
+    def full(*_: object) -> int:
+        raise DiskFullError(file)
+
+    monkeypatch.setattr(Library, "publish", full)
+    with pytest.raises(DiskFullError), Library.open(indexed.path) as opened:
+        opened.rebuild()
 
 
 def test_without_a_seal_it_is_read_and_verify_says_so(indexed: Library) -> None:
