@@ -5,13 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from engine import models
-from engine.errors import EngineError
 from engine.health import containers, machine, meaning, places, programs
 from engine.health.finding import Finding, Section, State, tried, wrong
 from engine.library import Library
 from engine.models.cache import shelf
 from engine.profile import DEFAULT
-from engine.store.folder import CATALOGUE
+from engine.store.folder import CATALOGUE, is_there
 
 __all__ = ["Finding", "Section", "State", "examine"]
 
@@ -46,13 +45,13 @@ def _section(title: str, look: Callable[[], Iterable[Finding]]) -> Section:
 
 def _library(folder: Path, profile: str) -> tuple[list[Finding], str]:
     """What is to be told of the library in a folder, and the profile in use."""
-    if not (folder / CATALOGUE).exists():
-        return [], profile
     try:
+        if not is_there(folder / CATALOGUE):
+            return [], profile
         with Library.open(folder, any_encoders=True) as library:
             held, lies = library.status(), library.condition()
             remarks = list(library.remarks)
-    except EngineError as error:
+    except Exception as error:  # noqa: BLE001  (a doctor tells of every illness)
         return [wrong("catalogue", error)], profile
     files = sum(held.files.values())
     found = [

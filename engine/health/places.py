@@ -26,6 +26,9 @@ def place(folder: Path, *, private: bool, instead: str) -> Iterator[Finding]:
         instead: how to name another one.
     """
     there = _nearest(folder)
+    if not there.is_dir():
+        yield Finding("folder", f"{there} is no folder", State.WRONG, instead)
+        return
     yield Finding("folder", f"{folder}{'' if there == folder else '  (not made yet)'}")
     yield _room(there)
     if os.access(there, os.W_OK | os.X_OK):
@@ -41,8 +44,8 @@ def place(folder: Path, *, private: bool, instead: str) -> Iterator[Finding]:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder itself, or the nearest one above that is there."""
-    return next(one for one in (folder, *folder.parents) if one.exists())
+    """The folder itself, or the nearest one above that is there, as far as one may look."""
+    return next(one for one in (folder, *folder.parents) if os.path.exists(one))  # noqa: PTH110  (Path's raises)
 
 
 def _room(there: Path) -> Finding:

@@ -114,6 +114,29 @@ def test_what_cannot_be_written_is_told(open_folder: Terminal, media: Path) -> N
     assert (access["state"], access["told"]) == ("note", "you cannot write there")
 
 
+@pytest.mark.parametrize("closed", ["library", "above"])
+def test_what_cannot_be_read_is_told(open_folder: Terminal, media: Path, closed: str) -> None:
+    open_folder.index(media)
+    folder = open_folder.library if closed == "library" else open_folder.folder / "above"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0)
+    place = folder if closed == "library" else folder / "library"
+    ended = open_folder.alone("doctor", "--json", "--library", place, before=as_nobody())
+    folder.chmod(0o700)
+    assert ended.code == 4, ended
+    sections = {one["title"]: one["findings"] for one in json.loads(ended.out)["sections"]}
+    assert list(sections) == SECTIONS
+    (catalogue,) = [one for one in sections["Library"] if one["name"] == "catalogue"]
+    assert catalogue["told"] == f"The library folder {place} cannot be read: Permission denied."
+
+
+def test_a_file_is_no_library(seehear: Terminal) -> None:
+    seehear.library.touch()
+    folder = examined(seehear, code=4)["Library"]["folder"]
+    assert folder["told"] == f"{seehear.library} is no folder"
+    assert folder["hint"] == "Choose another with: --library PATH"
+
+
 def test_a_name_cannot_command_the_terminal(seehear: Terminal) -> None:
     place = seehear.folder / "a\x1b[31m\nFAILS"
     ended = seehear("doctor", "--library", place)
