@@ -87,10 +87,9 @@ def _lines(library: Path, lies: Condition) -> Iterator[str]:
 def _snapshots(snapshots: tuple[SnapshotState, ...]) -> str:
     ages = [_age(one) for one in snapshots]
     known = [age for age in ages if age is not None]
-    if not known:
-        return "none"
-    lost = f", {len(ages) - len(known)} missing" if len(known) < len(ages) else ""
-    return f"{len(known):,}, the newest {_told(min(known))} old{lost}"
+    told = f"{len(known):,}, the newest {_told(min(known))} old" if known else "none"
+    lost = len(ages) - len(known)
+    return f"{told}, {lost:,} missing: seehear rebuild" if lost else told
 
 
 def _age(one: SnapshotState) -> float | None:

@@ -1,6 +1,7 @@
 """`seehear status`: what is held, how it lies on disk, and who is at work."""
 
 import os
+import re
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -55,6 +56,9 @@ def test_all_that_is_known_in_words(seehear: Terminal, media: Path) -> None:
         "empty.png: empty",
     ):
         assert words in out
+    for file in (seehear.library / "snapshots").iterdir():
+        file.unlink()
+    assert re.search(r"\nSnapshots none, \d missing: seehear rebuild\n", seehear("status").out)
 
 
 def test_who_writes_is_told(seehear: Terminal, media: Path, forks: ForkServerContext) -> None:
