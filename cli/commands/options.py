@@ -12,12 +12,7 @@ from engine.errors import UsageError
 
 LibraryOption = Annotated[
     Optional[Path],  # noqa: UP045  (typer prints Optional better)
-    typer.Option(
-        "--library",
-        help="Folder of the library.",
-        envvar="SEEHEAR_LIBRARY",
-        readable=False,  # a closed one is told of as any other is, and examined by `doctor`
-    ),
+    typer.Option("--library", help="Folder of the library.", envvar="SEEHEAR_LIBRARY"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 InOption = Annotated[

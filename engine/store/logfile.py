@@ -47,7 +47,7 @@ def kept(folder: Path, remarks: MutableSequence[str]) -> Iterator[None]:
     try:
         handler = _File(path_of(folder), give_up)
     except OSError as error:
-        give_up(error.strerror or str(error))
+        give_up(_why(path_of(folder), error))
         yield
         return
     level = log.level
@@ -90,3 +90,10 @@ class _File(RotatingFileHandler):
 
 def _opened(path: str, flags: int) -> int:
     return os.open(path, flags | _FLAGS, 0o600)
+
+
+def _why(path: Path, error: OSError) -> str:
+    """Why it cannot be opened; of links and pipes the system speaks in riddles."""
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        return "something else is in its place; move that away"
+    return error.strerror or str(error)

@@ -118,5 +118,5 @@ def test_a_library_that_cannot_be_read(fixed: Terminal) -> None:
     fixed.library.chmod(0)
     for command in (["search", "apple"], ["status"], ["index"]):
         ended = fixed.alone(*command, before=as_nobody())
-        assert (ended.code, ended.out) == (4, "")
-        assert f"{fixed.library} cannot be read: Permission denied." in ended.err
+        assert (ended.code, ended.out) == (2, "")
+        assert f"'{fixed.library}' is not readable" in ended.err

@@ -109,6 +109,7 @@ def test_one_that_cannot_be_written_is_told_of_once(
     ended = seehear("index")
     assert ended.code == 3, ended
     assert ended.err.count(f"Note: the log {log} could not be written: ") == 1
+    assert ("something else is in its place" in ended.err) is (instead != "full")
     assert "1 new" in ended.out
     assert not elsewhere.exists() or not elsewhere.stat().st_size
     assert seehear("verify").code == 0
