@@ -360,7 +360,10 @@ def open_gallery(
         try:
             gallery = Gallery.load(key, snapshots.read(folder, record))
         except (ValueError, KeyError) as error:
-            remarks.append(f"snapshot {record.name} is not used: {error}; searching without it")
+            remarks.append(
+                f"snapshot {record.name} is not used: {error}; searching without it "
+                "(seehear rebuild makes it again)"
+            )
             continue
         gallery.extend(catalogue.vectors_since(key.native, key.modality, record.seq))
         gallery.hide(catalogue.tombstones_since(record.seq))

@@ -39,7 +39,7 @@ from engine.store.checks import Status
 from engine.store.condition import Condition, condition
 from engine.store.connect import open_reader
 from engine.store.disks import require_local
-from engine.store.folder import ANYWHERE, CATALOGUE, is_there, locked, written
+from engine.store.folder import ANYWHERE, CATALOGUE, is_there, locked, require_new, written
 from engine.store.folder import create as create_folder
 from engine.store.reading import Reread, reread
 from engine.store.records import Content, FileRecord
@@ -168,6 +168,7 @@ class Library(Shelf):
         if not anywhere and not (folder / ANYWHERE).exists():
             require_local(folder)
         if not there:
+            require_new(folder)
             Profile.load(profile or DEFAULT)  # an unknown name must not leave a folder behind
             create_folder(folder, profile or DEFAULT)
         if anywhere:
@@ -513,11 +514,14 @@ class Library(Shelf):
             log.warning("the catalogue stays unsealed: %s", error)
 
     def publish(self, writer: CatalogueWriter, profile: Profile | None = None) -> int:
-        """Write fresh snapshots where they are behind; returns how many were written.
+        """Write fresh snapshots where they are behind or gone; returns how many were written.
 
         Where there is no room for them, `remarks` says so: they only make searches faster.
         """
         keys = (profile or self.profile).galleries
+        lost = {r.gallery for r in writer.snapshots() if not snapshots.is_there(self._snapshots, r)}
+        if lost:
+            snapshots.discard(self._snapshots, writer.drop_snapshots(lost))
         self._refresh()
         tuner = Plain(profile or self.profile, self)
         count = 0

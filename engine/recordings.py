@@ -184,7 +184,10 @@ def open_recordings(catalogue: CatalogueReader, folder: Path) -> Heard:
         try:
             base = Recordings.load(folder / record.name, record.size)
         except ValueError as error:
-            remarks.append(f"snapshot {record.name} is not used: {error}; searching without it")
+            remarks.append(
+                f"snapshot {record.name} is not used: {error}; searching without it "
+                "(seehear rebuild makes it again)"
+            )
             continue
         return Heard((base, Recordings.of(catalogue.peaks_since(record.seq))), tuple(remarks))
     return Heard((Recordings.of(catalogue.peaks_since(0)),), tuple(remarks))

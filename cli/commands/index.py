@@ -47,6 +47,7 @@ def command(
     from cli.progress import Bar
     from cli.report import print_report, report_json
     from engine.profile import Profile
+    from engine.store.folder import CATALOGUE, require_new
     from engine.transcribe import transcriber
     from engine.types import Origin
     from indexer import index
@@ -57,7 +58,9 @@ def command(
     for origin in (one for one, on in words.items() if on):
         transcriber(origin)  # a package that is missing leaves no library behind
     settings = read_settings(library, profile)
-    is_new = not exists(settings.library / "catalogue.db")
+    is_new = not exists(settings.library / CATALOGUE)
+    if is_new:
+        require_new(settings.library)  # before any weights are fetched
     with Bar(silent=quiet or json) as bar:
         with bar.paused():
             chosen = choose_profile(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import DiskFullError, EngineError, LibraryLockedError
-from engine.store import snapshots
+from engine.errors import DiskFullError, EngineError, LibraryDamagedError, LibraryLockedError
+from engine.store import seal, snapshots
 from engine.store.disks import FULL
 from engine.store.writer import CatalogueWriter
 
@@ -43,6 +43,16 @@ def create(folder: Path, profile: str) -> None:
         with written(folder):
             _create_catalogue(folder, profile)
             (folder / "README.txt").write_text(_README, encoding="utf-8")
+
+
+def require_new(folder: Path) -> None:
+    """Raise LibraryDamagedError where a library's other files lie, but no catalogue."""
+    if is_there(folder / SNAPSHOTS) or is_there(seal.path_of(folder / CATALOGUE)):
+        raise LibraryDamagedError(
+            folder / CATALOGUE,
+            "it is gone, while other files of the library are there",
+            hint="Move the folder away; then: seehear restore BACKUP, or index your folders again.",
+        )
 
 
 def _create_catalogue(folder: Path, profile: str) -> None:

@@ -61,6 +61,14 @@ def write_synced(file: Path, data: bytes) -> None:
         os.fsync(out.fileno())
 
 
+def is_there(folder: Path, record: SnapshotRecord) -> bool:
+    """Whether a derived file is where it was written, as long as it was; its bytes are not read."""
+    try:
+        return (folder / record.name).stat().st_size == record.size
+    except OSError:
+        return False
+
+
 def read(folder: Path, record: SnapshotRecord) -> bytes:
     """The bytes of a derived file; ValueError saying why when they are not as they were written."""
     try:

@@ -153,6 +153,16 @@ def test_no_database(indexed: Terminal, content: bytes) -> None:
     assert (indexed.library / "catalogue.db").read_bytes() == content
 
 
+def test_a_catalogue_that_is_gone(indexed: Terminal, root: Path) -> None:
+    (indexed.library / "catalogue.db").unlink()
+    left = {one.name for one in indexed.library.iterdir()}
+    ended = indexed("index", root)
+    assert ended.code == 12
+    assert "it is gone, while other files of the library are there" in ended.err
+    assert "restore" in ended.err
+    assert {one.name for one in indexed.library.iterdir()} == left
+
+
 def test_a_catalogue_cut_short(indexed: Terminal) -> None:
     path = indexed.library / "catalogue.db"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])

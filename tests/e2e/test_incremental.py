@@ -212,6 +212,23 @@ def test_rebuild_after_the_snapshots_went(seehear: Terminal, root: Path) -> None
     assert counts(seehear.index(root)) == {"kept": TOTAL}
 
 
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_an_index_run_makes_lost_snapshots_again(
+    seehear: Terminal, root: Path, *, all_of_them: bool
+) -> None:
+    before = seehear.hits("poppy")
+    folder = seehear.library / "snapshots"
+    if all_of_them:
+        shutil.rmtree(folder)
+    else:
+        next(folder.iterdir()).write_bytes(b"cut short")
+    assert seehear("verify").code == 12
+    seehear.index(root)
+    assert seehear("verify").code == 0
+    ended = seehear("search", "--all", "poppy", "--json")
+    assert (ended.json["hits"], ended.err) == (before, "")
+
+
 NAMES = (
     b"\xff\xfe latin.png",
     b"new\nline.png",
