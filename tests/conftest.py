@@ -17,8 +17,9 @@ from engine.store.writer import CatalogueWriter
 from indexer import index
 from making import ROOT, SPACE, caption, picture, tone
 
-# Who starts the tests in the background of a shell has SIGINT ignored, and so would every child.
+# Who starts the tests in the background has these ignored, and so would every child.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A shared machine may stall for longer than any deadline; only `ci` must repeat exactly.
 _SLOW_INPUT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

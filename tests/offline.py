@@ -43,19 +43,29 @@ def is_here(address: object) -> bool:
         return name in {"", "localhost", "testserver"}
 
 
+_books: list[Path] = []
+"""Where it is written down: one file, once somebody watches."""
+
+
 def watch(written: Path) -> None:
-    """From now on, refuse and write down; there is no way back."""
+    """From now on, refuse and write down there; there is no way back."""
+    started_so: Any = sys.modules.get("sitecustomize")
+    if __name__ != "sitecustomize" and hasattr(started_so, "LeftMachineError"):
+        started_so.watch(written)  # as in the processes of pytest-xdist
+        return
+    if not _books:
+        sys.addaudithook(_refuse)
+    _books[:] = [written]
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in _EVENTS:
-            return
-        address = arguments[0 if event in {"socket.getaddrinfo", "socket.gethostbyname"} else 1]
-        if not is_here(address):
-            with written.open("a", encoding="utf-8") as out:
-                out.write(f"{event} {address} by {sys.orig_argv[:4]}\n")
-            raise LeftMachineError(f"{event} {address}")
 
-    sys.addaudithook(hook)
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in _EVENTS:
+        return
+    address = arguments[0 if event in {"socket.getaddrinfo", "socket.gethostbyname"} else 1]
+    if not is_here(address):
+        with _books[0].open("a", encoding="utf-8") as out:
+            out.write(f"{event} {address} by {sys.orig_argv[:4]}\n")
+        raise LeftMachineError(f"{event} {address}")
 
 
 if __name__ == "sitecustomize" and "pip" not in sys.orig_argv[:4]:
