@@ -3,14 +3,18 @@
     python -m tests.faults.soak --seconds 180
 
 One process indexes a folder that changes and searches it, over and over, with one library open all
-the time. After a quarter of the time for warming up, its memory must grow by less than 10 MiB,
-and in a long run by less than 1 MiB a minute, which a line through all measurements says.
+the time. After a quarter of the time for warming up, its memory must grow by less than 1 MiB a
+minute, which a line through all measurements says. What the C library keeps for later, though it is
+free, is given back before each measurement.
 """
 
+import ctypes
+import gc
 import os
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +26,6 @@ from tests.faults.media import Folder, sound
 from tests.faults.tally import Tally, main
 
 MIB_A_MINUTE = 1.0
-MIB_IN_ALL = 10
-LONG = 10
-"""Minutes; in fewer, the allocator is still warming up, and only the whole growth tells."""
-
 PROC = Path("/proc/self")
 
 
@@ -58,7 +58,10 @@ def _round(opened: Library, folder: Folder) -> None:
 
 
 def _measured() -> tuple[float, int, int]:
-    """Memory in MiB, open descriptors, threads."""
+    """Memory in use in MiB, open descriptors, threads."""
+    gc.collect()
+    with suppress(AttributeError):  # other C libraries have no such call
+        ctypes.CDLL(None).malloc_trim(0)
     pages = int((PROC / "statm").read_text().split()[1])
     memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
     return memory, len(list((PROC / "fd").iterdir())), threading.active_count()
@@ -79,9 +82,8 @@ def _judge(tally: Tally, seen: np.ndarray) -> None:
         assert early == late, f"{name} went from {early} to {late}"
         # One more or less may be in use at the moment: a worker that is being replaced.
         assert np.ptp(counts) <= 2, f"{name}: {sorted(set(counts))}"
-    if np.ptp(minutes) >= LONG:
+    if np.ptp(minutes) >= 1:  # less is noise
         assert slope < MIB_A_MINUTE, f"memory grows by {slope:.2f} MiB a minute"
-    assert memory[-1] - memory[0] < MIB_IN_ALL, f"memory grew to {memory[-1]:.0f} MiB"
 
 
 if __name__ == "__main__":
