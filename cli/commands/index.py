@@ -10,7 +10,7 @@ import typer
 from cli.commands.options import AcceptOption, JsonOption, LibraryOption, YesOption
 from cli.render import print_remarks
 from cli.settings import read_settings
-from cli.wiring import open_library
+from cli.wiring import give_way, open_library
 
 
 def command(
@@ -53,6 +53,7 @@ def command(
     from indexer import index
 
     gc.enable()
+    give_way()
     asked = {Origin.SEEN: read_text, Origin.HEARD: listen}
     words = {origin: on for origin, on in asked.items() if on is not None}
     for origin in (one for one, on in words.items() if on):

@@ -8,7 +8,7 @@ import typer
 from cli.commands.options import AcceptOption, LibraryOption, YesOption
 from cli.render import console, shown
 from cli.settings import read_settings
-from cli.wiring import open_library
+from cli.wiring import give_way, open_library
 
 _LISTED = 20
 """So many files are named; the others are counted."""
@@ -53,6 +53,7 @@ def use(
     from indexer import move
 
     gc.enable()
+    give_way()
     registry().profile(name)  # an unknown name must not look like a missing library
     with (
         open_library(read_settings(library), any_encoders=True) as opened,

@@ -1,5 +1,7 @@
 """One process writes, any number read, also where nothing can be written."""
 
+import subprocess
+import sys
 import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -120,3 +122,14 @@ def test_a_library_that_cannot_be_read(fixed: Terminal) -> None:
         ended = fixed.alone(*command, before=as_nobody())
         assert (ended.code, ended.out) == (2, "")
         assert f"'{fixed.library}' is not readable" in ended.err
+
+
+def test_whatever_else_runs_goes_before_an_index_run(tmp_path: Path) -> None:
+    caption(tmp_path / "a.txt", "words")
+    told = "import os, sys; from cli.app import run; run(); print('niceness', os.nice(0))"
+    line = [sys.executable, "-c", told, "index", tmp_path, "--profile", "hashed"]
+    line += ["--library", tmp_path / "library"]
+
+    ended = subprocess.run(line, capture_output=True, text=True, check=True)
+
+    assert "niceness 10" in ended.stdout
