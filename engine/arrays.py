@@ -1,11 +1,25 @@
 """The few array operations that everything shares: unit rows, and top-k with a fixed tie rule."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.types import Ids, Scores, Vectors
+from engine.types import BLOCK_ROWS, Ids, Scores, Vectors
+
+
+class Table(Protocol):
+    """Rows (n, dim) as an array, or what is read a slice at a time like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, dim)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice) -> Vectors: ...
 
 
 def unit_rows(rows: npt.NDArray[np.floating]) -> Vectors:
@@ -46,7 +60,7 @@ def top_k(ids: Ids, scores: Scores, k: int) -> tuple[Ids, Scores]:
     return ids[order], scores[order]
 
 
-def blocks(count: int, size: int = 2048) -> Iterator[slice]:
+def blocks(count: int, size: int = BLOCK_ROWS) -> Iterator[slice]:
     """Slices that cover `count` rows, at most `size` each: what they become stays small."""
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
@@ -62,12 +76,12 @@ def through_half(rows: Vectors) -> Vectors:
 
 
 def places_of(known: Ids, wanted: Ids) -> Ids:
-    """Where in `known` (n,) the wanted ids stand, in the order of `known`; others are left out."""
-    if not len(wanted):
+    """Where in `known` (n,), which ascends, wanted ids stand, ascending; others are left out."""
+    if not len(known) or not len(wanted):
         return np.empty(0, dtype=np.int64)
-    ordered = np.sort(wanted)
-    at = np.minimum(np.searchsorted(ordered, known), len(ordered) - 1)
-    return np.flatnonzero(ordered[at] == known)
+    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    there = np.sort(at[known[at] == wanted])
+    return np.asarray(there[np.diff(there, prepend=-1) > 0], dtype=np.int64)
 
 
 def places_of_all(known: Ids, wanted: Ids) -> Ids:

@@ -93,6 +93,19 @@ class LibraryDamagedError(EngineError):
         self.finding = finding
 
 
+class SnapshotDamagedError(LibraryDamagedError):
+    """A derived file does not read back as it was written; everything in it can be made again."""
+
+    def __init__(self, path: Path, finding: str) -> None:
+        EngineError.__init__(
+            self,
+            f"The snapshot {path} is damaged: {finding}.",
+            hint="Nothing is lost; to make it again: seehear rebuild",
+        )
+        self.path = path
+        self.finding = finding
+
+
 class LibraryVersionError(EngineError):
     """The library was written by a newer seehear."""
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
+import numpy as np
+
 from engine.errors import (
     DiskError,
     DiskFullError,
@@ -274,7 +276,8 @@ class Library(Shelf):
     def _search(self, query: Query, scope: Scope, listing: Listing) -> SearchResult:
         if not 1 <= listing.k <= MAX_HITS:
             raise UsageError(f"k must be from 1 to {MAX_HITS:,}, not {listing.k}.")
-        result = Searcher(self.profile, self).search(query, scope, listing)
+        searcher = Searcher(self.profile, self)
+        result = self._without_damage(lambda: searcher.search(query, scope, listing))
         self._look.end()
         return result
 
@@ -411,10 +414,11 @@ class Library(Shelf):
             findings.append(_LOST.format(lost))
         vectors = 0
         for key in self.profile.galleries:
-            native = catalogue.vectors_since(key.native, key.modality, 0)
-            vectors += len(native) if key.bridge is None else 0
-            opened = open_gallery(catalogue, self._snapshots, key)
-            findings += checked(opened, native.ids)
+            stored = catalogue.stored(key.native, key.modality).blocks()
+            living = np.concatenate([np.empty(0, np.int64), *(part.ids for part in stored)])
+            vectors += len(living) if key.bridge is None else 0
+            opened = open_gallery(catalogue, self._snapshots, key, unread=())
+            findings += checked(opened, living)
         catalogue.peaks_since(0)  # which fails for a damaged row
         findings += damage(catalogue, self._snapshots)
         unreachable = tuple(root for root in catalogue.roots() if not root.is_dir())

@@ -161,34 +161,13 @@ class Alignment(Protocol):
 
 
 class VectorIndex(Protocol):
-    """The rows of one space, searched by inner product.
+    """The rows of one gallery, searched by inner product; it never changes.
 
     Laws:
         agrees with ``flat``, ties aside (exact kinds) or within its stated recall; a stored
-        vector finds itself first; added then removed is gone; saved and loaded answers alike;
-        k > n gives n; of chosen rows alone it finds what a search of all finds among these, at
-        any depth. Rows are rounded to float16 when added.
+        vector finds itself first; saved and loaded answers alike; k > n gives n; of chosen rows
+        alone it finds what a search of all finds among these, at any depth.
     """
-
-    @property
-    def dim(self) -> int:
-        """Number of components of a row."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    @property
-    def ids(self) -> Ids:
-        """The id of every row."""
-        ...
-
-    def add(self, ids: Ids, vectors: Vectors) -> None:
-        """Add rows (n, dim) under new ids (n,); ValueError for an id that is there already."""
-        ...
-
-    def remove(self, ids: Ids) -> None:
-        """Take rows away; KeyError for an id that is not there."""
-        ...
 
     def search(self, query: Vectors, k: int, among: Ids | None = None) -> tuple[Ids, Scores]:
         """The k best rows for one query vector of shape (dim,), best first, ties by id.
@@ -198,14 +177,6 @@ class VectorIndex(Protocol):
             k: how many are wanted.
             among: ids to search alone, in any order; ids that are not there are no matter.
         """
-        ...
-
-    def rows(self, ids: Ids) -> Vectors:
-        """The rows of these ids (n, dim), in their order; KeyError for one that is not there."""
-        ...
-
-    def dump(self) -> bytes:
-        """The whole index as bytes, for `load` of the same adapter."""
         ...
 
 

@@ -3,15 +3,14 @@
 Derived: a snapshot, mapped into memory, and what was committed since.
 """
 
-import hashlib
-import mmap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.bundle import Array, Sink
 from engine.rank.landmarks import (
     ASKED,
     FRAME_MS,
@@ -36,7 +35,7 @@ from engine.types import Ids, Span
 NAME = "landmarks"
 """Of the snapshots."""
 
-FINGERPRINT = f"landmarks-{VERSION}-1"
+FINGERPRINT = f"landmarks-{VERSION}-2"
 """Of what the rows depend on besides the catalogue: how peaks are found, and how they are kept."""
 
 DELTA_BYTES = 300_000
@@ -50,7 +49,6 @@ GENERATIONS = 2
 """How many snapshots are kept, so that a reader never loses the one it has open."""
 
 _EMPTY = np.zeros(0, np.uint64)
-_DIGEST = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,38 +121,26 @@ class Recordings:
         offsets = frames - self.begins[owners] - asked.frames[first]
         return places(owners, offsets, first, asked.frames, np.diff(self.begins))
 
-    def dump(self) -> bytes:
-        """As bytes, for `load`: a digest of all but the frames of pairs, the sizes, the columns."""
-        sizes = np.array([len(self.contents), len(self.keys), len(self.frames)], dtype=np.int64)
-        columns = (sizes, self.contents, self.begins, self.starts, self.keys)
-        checked = b"".join(column.tobytes() for column in columns)
-        return hashlib.sha256(checked).digest() + checked + self.frames.tobytes()
+    def put(self, sink: Sink) -> None:
+        """Give all columns to a sink, for `load`."""
+        for name in _COLUMNS:
+            column = getattr(self, name)
+            sink.fill(name, column.dtype, column.shape, [column])
 
     @classmethod
-    def load(cls, path: Path, size: int) -> "Recordings":
-        """Map what `dump` wrote; ValueError when it is not as it was written.
+    def load(cls, arrays: Mapping[str, Array]) -> "Recordings":
+        """What `put` gave; the frames of pairs, `UNREAD`, need not have been checked.
 
-        The frames of pairs are read where a query needs them and not checked: a wrong one agrees
-        with no other, so damage hides a match at worst (`seehear verify` reads all).
+        They are read where a query needs them: a wrong one agrees with no other, so damage hides
+        a match at worst (`seehear verify` reads all).
         """
-        try:
-            with path.open("rb") as file:
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise ValueError(error.strerror or "unreadable") from error
-        if len(data) != size:
-            raise ValueError(f"{len(data)} bytes where {size} were written")
-        contents, keys, frames = np.frombuffer(data, np.int64, 3, _DIGEST).tolist()
-        ends = _DIGEST + np.cumsum([24, 8 * contents, 8 * contents + 8, 8 * keys + 8, 4 * keys])
-        if hashlib.sha256(memoryview(data)[_DIGEST : ends[-1]]).digest() != data[:_DIGEST]:
-            raise ValueError("its digest differs")
-        return cls(
-            np.frombuffer(data, np.int64, contents, ends[0]),
-            np.frombuffer(data, np.int64, contents + 1, ends[1]),
-            np.frombuffer(data, np.uint32, keys, ends[3]),
-            np.frombuffer(data, np.int64, keys + 1, ends[2]),
-            np.frombuffer(data, np.uint32, frames, ends[4]),
-        )
+        return cls(*(arrays[name] for name in _COLUMNS))
+
+
+_COLUMNS = ("contents", "begins", "keys", "starts", "frames")
+
+UNREAD = frozenset({"frames"})
+"""Columns that are too long to be checked whenever they are opened."""
 
 
 def _line(codes: Codes, begin: int) -> npt.NDArray[np.uint64]:
@@ -182,8 +168,8 @@ def open_recordings(catalogue: CatalogueReader, folder: Path) -> Heard:
     remarks = []
     for record in _snapshots(catalogue):
         try:
-            base = Recordings.load(folder / record.name, record.size)
-        except ValueError as error:
+            base = Recordings.load(snapshots.mapped(folder, record, unread=UNREAD))
+        except (ValueError, KeyError) as error:
             remarks.append(
                 f"snapshot {record.name} is not used: {error}; searching without it "
                 "(seehear rebuild makes it again)"
@@ -201,8 +187,12 @@ def publish_recordings(catalogue: CatalogueWriter, folder: Path) -> bool:
     if not is_behind:
         return False
     made = Recordings.of(catalogue.peaks_since(0))
-    name, size, digest = snapshots.publish(folder, f"{NAME}-{seq}", made.dump())
-    record = SnapshotRecord(NAME, FINGERPRINT, seq, len(made.contents), name, size, digest)
+    room = sum(getattr(made, name).nbytes for name in _COLUMNS)
+    with snapshots.publishing(folder, f"{NAME}-{seq}", room) as out:
+        made.put(out.bundle)
+    record = SnapshotRecord(
+        NAME, FINGERPRINT, seq, len(made.contents), out.name, out.size, out.sha256
+    )
     snapshots.discard(folder, catalogue.add_snapshot(record, keep=GENERATIONS))
     return True
 
@@ -212,7 +202,7 @@ def damage(catalogue: CatalogueReader, folder: Path) -> list[str]:
     found = []
     for record in _snapshots(catalogue):
         try:
-            snapshots.read(folder, record)
+            snapshots.mapped(folder, record)
         except ValueError as error:
             found.append(f"{NAME}: snapshot {record.name} is damaged: {error}")
     return found

@@ -1,5 +1,6 @@
 """The values that cross a boundary: frozen, and checked when they are made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -18,6 +19,10 @@ Scores: TypeAlias = npt.NDArray[np.float32]
 
 UNIT_TOLERANCE = 1e-2
 """How far a row's length may be from 1; float16 storage alone accounts for about 1e-3."""
+
+
+BLOCK_ROWS = 2048
+"""Rows that are looked at together where all would be too many: what they become stays small."""
 
 
 class Modality(StrEnum):
@@ -101,6 +106,12 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def blocks(self) -> Iterator["Embeddings"]:
+        """The same rows, a few at a time."""
+        for at in range(0, len(self), BLOCK_ROWS):
+            part = slice(at, at + BLOCK_ROWS)
+            yield Embeddings(self.space, self.ids[part], self.vectors[part])
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ def unit_vectors(count: int, dim: int) -> st.SearchStrategy[Vectors]:
 
 @st.composite
 def stored(draw: st.DrawFn, least: int = 0) -> tuple[Ids, Vectors]:
-    """Ids, in any order, with a row for each."""
+    """Ids that ascend, with a row for each."""
     known = draw(st.lists(st.integers(0, 2**62), min_size=least, max_size=30, unique=True))
     dim = draw(st.integers(1, MAX_DIM))
-    return ids(*known), draw(unit_vectors(len(known), dim))
+    return ids(*sorted(known)), draw(unit_vectors(len(known), dim))
 
 
 @st.composite

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import blocks
+from engine.arrays import Table, blocks
 from engine.types import Scores, Vectors
 
 SHRINKAGE_ROWS = 20
@@ -29,12 +29,13 @@ class Moments:
     covariance: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, rows: Vectors) -> "Moments":
+    def of(cls, rows: Table) -> "Moments":
         """The moments of rows (n, dim); n may be 0."""
         count, dim = rows.shape
         if count == 0:
             return cls(0, np.zeros(dim, np.float32), np.zeros((dim, dim), np.float32))
-        mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        total = sum(rows[block].sum(axis=0, dtype=np.float64) for block in blocks(count))
+        mean = (total / count).astype(np.float32)
         covariance = np.zeros((dim, dim), np.float32)
         for block in blocks(count):
             spread = rows[block] - mean

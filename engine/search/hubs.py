@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import blocks
+from engine.arrays import Table, blocks
 from engine.evaluate import Values, paired
 from engine.rank.hubness import nnn
 from engine.search.shelves import Shelves
@@ -190,11 +190,11 @@ def _ranks(scores: Scores, right: npt.NDArray[np.bool_]) -> Values:
     return np.asarray(1 + above + alike / 2, dtype=np.float64)
 
 
-def biases(rows: Vectors, bank: Vectors) -> Scores:
+def biases(rows: Table, bank: Vectors) -> Scores:
     """`nnn` of every row (n, dim) with alpha 1, for a bank of queries (m, dim); shape (n,)."""
     return np.concatenate(list(_biases(rows, bank)))
 
 
-def _biases(rows: Vectors, bank: Vectors) -> Iterator[Scores]:
+def _biases(rows: Table, bank: Vectors) -> Iterator[Scores]:
     for block in blocks(len(rows)):
         yield nnn(bank @ rows[block].T, alpha=1.0, near=NEAR)

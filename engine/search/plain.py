@@ -16,6 +16,7 @@ from engine.profile import Profile, Route
 from engine.search.searcher import centre_of
 from engine.search.shelves import Shelves
 from engine.types import Ids, Modality, Scores, Vectors
+from engine.vectors.rows import Rows
 
 COUNT = 500
 """Plain queries of a kind: a chance of 1 in 500 is as little as can be told."""
@@ -45,7 +46,7 @@ class Plain:
                     found[asked] = _carried(route, rows, self._profile, self._shelves)
         return found
 
-    def bias(self, key: GalleryKey, ids: Ids, rows: Vectors) -> Scores | None:
+    def bias(self, key: GalleryKey, ids: Ids, rows: Rows) -> Scores | None:
         """What holds hubs back when words ask, where the library's own names show that it helps."""
         from engine.search import hubs
 

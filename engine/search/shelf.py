@@ -1,11 +1,12 @@
 """A library as search sees it: galleries and catalogue, up to date with what others commit."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from engine.errors import EngineError, UsageError
+from engine.errors import EngineError, SnapshotDamagedError, UsageError
 from engine.gallery import Gallery, GalleryKey, Opened, open_gallery
 from engine.media.probe import digest as digest_of_bytes
 from engine.ports import Alignment, Encoder
@@ -26,7 +27,8 @@ from engine.store.records import Found, WordHit
 from engine.store.stamps import stamp_of
 from engine.store.windows import Windows
 from engine.types import Ids, Modality, Space, Vectors
-from engine.vectors import kind
+
+T = TypeVar("T")
 
 TAUGHT = "taught"
 """The setting that says which taught bridges are in use: JSON, their digests by name."""
@@ -76,6 +78,7 @@ class Shelf:
         self._use(profile)
         self._galleries: dict[str, Opened] = {}
         self._heard: Heard | None = None
+        self._passed_over: set[Path] = set()
         self._version = -1
         self._shortcuts = True
 
@@ -90,10 +93,24 @@ class Shelf:
 
     def _opened(self, key: GalleryKey) -> Opened:
         if self._shortcuts:
-            return open_gallery(self._catalogue, self._snapshots, key, tuner=self._tuner)
+            known = self._passed_over
+            return open_gallery(
+                self._catalogue, self._snapshots, key, tuner=self._tuner, passed_over=known
+            )
         native = self._catalogue.vectors_since(key.native, key.modality, 0)
         contents = self._catalogue.contents_in(key.native, key.modality)
-        return Opened(Gallery.build(key, native, kind("flat"), self._tuner, contents), 0)
+        return Opened(Gallery.build(key, native, "flat", self._tuner, contents), 0)
+
+    def _without_damage(self, asked: Callable[[], T]) -> T:
+        """An answer; a snapshot in which damage is met on the way is passed over from then on."""
+        while True:
+            try:
+                return asked()
+            except SnapshotDamagedError as error:
+                if error.path in self._passed_over:
+                    raise
+                self._passed_over.add(error.path)
+                self._galleries.clear()
 
     def _refresh(self) -> None:
         """Forget what another process may have changed since: galleries, and the profile."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Engine, Select, func, select
 
-from engine.arrays import unit_rows
 from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
 from engine.query import Field, Filter
 from engine.rank.landmarks import Codes
-from engine.store import checks, filters, labels, landmarks, links, schema, views, words
+from engine.store import checks, filters, labels, landmarks, links, schema, vectors, views, words
 from engine.store.checks import Status
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
@@ -32,6 +30,7 @@ from engine.store.records import (
     WordKind,
 )
 from engine.store.resolve import resolve
+from engine.store.vectors import Stored
 from engine.store.windows import Windows, contents_in, windows_of
 from engine.types import Embeddings, Ids, Modality, Space
 
@@ -189,73 +188,38 @@ class CatalogueReader:
                 for digest in connection.execute(select(column).where(column.in_(part))).scalars()
             }
 
+    def stored(self, space: Space, modality: Modality, seq: int = 0) -> Stored:
+        """The living vectors of a space and modality committed after `seq`, to be read in parts."""
+        return Stored(self.path, self._reading, space, modality, seq)
+
     def vectors_since(self, space: Space, modality: Modality, seq: int) -> Embeddings:
-        """All living vectors of a space and modality committed after `seq`, by vector id.
+        """The same at once, as they are now.
 
         LibraryDamagedError when a vector does not match its checksum.
         """
-        vector = schema.vector.c
-        query = (
-            select(vector.id, vector.half, vector.crc32)
-            .join(schema.space)
-            .where(
-                schema.space.c.name == space.name,
-                schema.space.c.fingerprint == space.fingerprint,
-                vector.modality == modality.value,
-                vector.seq > seq,
-            )
-            .order_by(vector.id)
-        )
-        return self._embeddings(space, query)
+        return vectors.joined(space, self.stored(space, modality, seq).blocks())
 
     def vectors_of(self, digest: bytes, space: Space) -> Embeddings:
         """The vectors of one content in a space, in the order of its segments."""
-        vector = schema.vector.c
         query = (
-            select(vector.id, vector.half, vector.crc32)
-            .join(schema.space)
+            vectors.of_space(space)
             .join(schema.segment)
             .join(schema.content)
-            .where(
-                schema.content.c.digest == digest,
-                schema.space.c.name == space.name,
-                schema.space.c.fingerprint == space.fingerprint,
-            )
+            .where(schema.content.c.digest == digest)
             .order_by(schema.segment.c.ordinal)
         )
         return self._embeddings(space, query)
 
-    def _embeddings(self, space: Space, query: Select[tuple[int, bytes, int]]) -> Embeddings:
-        with self._reading() as connection:
-            rows = connection.execute(query).all()
-        for row in rows:
-            if zlib.crc32(row.half) != row.crc32 or len(row.half) != 2 * space.dim:
-                raise LibraryDamagedError(self.path, f"vector {row.id} fails its checksum")
-        ids = np.fromiter((row.id for row in rows), dtype=np.int64, count=len(rows))
-        half = np.frombuffer(b"".join(row.half for row in rows), dtype="<f2")
-        vectors = half.reshape(len(rows), space.dim).astype(np.float32)
-        return Embeddings(space, ids, unit_rows(vectors))
-
     def vectors_with(self, vector_ids: Ids, space: Space) -> Embeddings:
         """The vectors of these ids in a space, by vector id; ids that are gone are left out."""
-        vector = schema.vector.c
-        query = (
-            select(vector.id, vector.half, vector.crc32)
-            .join(schema.space)
-            .where(
-                vector.id.in_(
-                    select(
-                        func.json_each(json.dumps(vector_ids.tolist()))
-                        .table_valued("value")
-                        .c.value
-                    )
-                ),
-                schema.space.c.name == space.name,
-                schema.space.c.fingerprint == space.fingerprint,
-            )
-            .order_by(vector.id)
-        )
+        wanted = func.json_each(json.dumps(vector_ids.tolist())).table_valued("value")
+        chosen = schema.vector.c.id.in_(select(wanted.c.value))
+        query = vectors.of_space(space).where(chosen).order_by(schema.vector.c.id)
         return self._embeddings(space, query)
+
+    def _embeddings(self, space: Space, query: Select[tuple[int, bytes, int]]) -> Embeddings:
+        with self._reading() as connection:
+            return vectors.joined(space, vectors.read(connection, self.path, space, query))
 
     def beside(self, contents: Sequence[int]) -> list[tuple[int, int]]:
         """Each of these media with the captions and subtitles that describe it, as contents."""

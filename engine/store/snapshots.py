@@ -1,12 +1,15 @@
 """Derived files: written once under a new name, known by their digest, never changed."""
 
-import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from engine.bundle import Bundle, BundleWriter
 from engine.errors import DiskFullError
 from engine.log import log
 from engine.points import reached
@@ -19,13 +22,27 @@ _MARGIN = 64 * 2**20
 """What is derived must not take the last room, which catalogue and log need."""
 
 
-def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
-    """Put bytes safely on disk under a name that never existed before.
+@dataclass(slots=True)
+class Published:
+    """A derived file in the making; when it is made, name, size and digest for its receipt."""
 
-    The bytes go through Python's own file, because FAISS may report success on a full disk.
+    bundle: BundleWriter
+    name: str
+    size: int = 0
+    sha256: str = ""
 
-    Returns:
-        name, size and SHA-256 of the file; only then may its receipt be written.
+
+@contextmanager
+def publishing(folder: Path, label: str, room: int) -> Iterator[Published]:
+    """Make a bundle, safely on disk under a name that never existed before, once this ends well.
+
+    The bytes go through Python's own file, because FAISS may report success on a full disk. Only
+    after this may the receipt be written.
+
+    Args:
+        folder: made if it is not there.
+        label: what the name begins with.
+        room: bytes that the bundle will have, about.
 
     Raises:
         DiskFullError: there is not room for twice the bytes and 64 MiB.
@@ -34,31 +51,46 @@ def publish(folder: Path, label: str, data: bytes) -> tuple[str, int, str]:
     if not folder.exists():
         folder.mkdir(mode=0o700)
         sync_folder(folder.parent)
-    if shutil.disk_usage(folder).free < 2 * len(data) + _MARGIN:
+    if shutil.disk_usage(folder).free < 2 * room + _MARGIN:
         raise DiskFullError(folder)
     name = f"{label}-{secrets.token_hex(6)}{SUFFIX}"
     temporary = folder / (name + _TEMPORARY)
     with disk_errors(folder):
-        write_synced(temporary, data)
+        try:
+            with synced(temporary) as out:
+                made = Published(BundleWriter(out), name)
+                yield made
+                made.sha256 = made.bundle.finish()
+                made.size = out.tell()
+        except BaseException:  # the room that it takes may be what is lacking
+            with suppress(OSError):
+                temporary.unlink()
+            raise
         reached("snapshot-synced")
         temporary.rename(folder / name)
         reached("snapshot-renamed")
         sync_folder(folder)
         reached("snapshot-folder-synced")
-    log.debug("snapshot %s written, %d bytes", name, len(data))
-    return name, len(data), hashlib.sha256(data).hexdigest()
+    log.debug("snapshot %s written, %d bytes", name, made.size)
 
 
-def write_synced(file: Path, data: bytes) -> None:
+@contextmanager
+def synced(file: Path) -> Iterator[BinaryIO]:
     """Make a file that is safely on disk; its name is so only after `sync_folder`.
 
     A sync that fails is not tried again: the second may succeed although the bytes are gone.
     """
     with file.open("xb") as out:
-        out.write(data)
+        yield out
         out.flush()
         reached("file-written")
         os.fsync(out.fileno())
+
+
+def write_synced(file: Path, data: bytes) -> None:
+    """Make a file of these bytes, as `synced`."""
+    with synced(file) as out:
+        out.write(data)
 
 
 def is_there(folder: Path, record: SnapshotRecord) -> bool:
@@ -69,17 +101,20 @@ def is_there(folder: Path, record: SnapshotRecord) -> bool:
         return False
 
 
-def read(folder: Path, record: SnapshotRecord) -> bytes:
-    """The bytes of a derived file; ValueError saying why when they are not as they were written."""
+def mapped(folder: Path, record: SnapshotRecord, *, unread: Collection[str] = ()) -> Bundle:
+    """A derived file where it lies; ValueError saying why when it is not as it was written.
+
+    Args:
+        folder: of the snapshots.
+        record: its receipt.
+        unread: arrays whose bytes are not looked at yet.
+    """
     try:
-        data = (folder / record.name).read_bytes()
+        bundle = Bundle(folder / record.name, record.size, record.sha256)
+        bundle.check([name for name in bundle if name not in unread])
     except OSError as error:
         raise ValueError(error.strerror or "unreadable") from error
-    if len(data) != record.size:
-        raise ValueError(f"{len(data)} bytes where {record.size} were written")
-    if hashlib.sha256(data).hexdigest() != record.sha256:
-        raise ValueError("its digest differs")
-    return data
+    return bundle
 
 
 def discard(folder: Path, names: Iterable[str]) -> None:

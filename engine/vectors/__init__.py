@@ -1,30 +1,35 @@
 """Vector indexes by name; each is loaded only when it is asked for."""
 
+from collections.abc import Mapping
 from typing import Protocol, cast
 
+from engine.bundle import Array, Sink
 from engine.ports import VectorIndex
 from engine.registry import adapter
+from engine.types import Ids
+from engine.vectors.rows import Rows
 
 _ADAPTERS = {
     "flat": "engine.vectors.flat:FlatIndex",
+    "scan": "engine.vectors.scan:ScanIndex",
     "faiss": "engine.vectors.faiss:FaissIndex",
 }
 
 
 class VectorIndexKind(Protocol):
-    """How an adapter makes an index, empty or from the bytes of an earlier one."""
+    """How an adapter makes an index of rows whose ids ascend."""
 
-    def __call__(self, dim: int) -> VectorIndex:
-        """An empty index for rows of `dim` components."""
+    def build(self, ids: Ids, rows: Rows, sink: Sink) -> VectorIndex:
+        """An index of these rows; what it needs besides them goes to the sink."""
         ...
 
-    def load(self, dumped: bytes | memoryview) -> VectorIndex:
-        """The index that `dump` wrote; ValueError when the bytes are not one."""
+    def load(self, ids: Ids, rows: Rows, arrays: Mapping[str, Array]) -> VectorIndex:
+        """The index that `build` made, from the same rows and what the sink took."""
         ...
 
 
-SMALL = 3_000_000
-"""Components up to which `flat` answers as fast as FAISS, which takes 60 ms to import."""
+SMALL = 1_000_000
+"""Components up to which comparing all rows is as fast as looking at codes first."""
 
 
 def names() -> tuple[str, ...]:
@@ -37,11 +42,6 @@ def kind(name: str) -> VectorIndexKind:
     return cast("VectorIndexKind", adapter(_ADAPTERS, name, "vector index"))
 
 
-def fitting(rows: int, dim: int) -> VectorIndexKind:
-    """The kind for so many rows; both kinds are exact."""
-    return kind("flat" if rows * dim <= SMALL else "faiss")
-
-
-def of(dumped: bytes | memoryview) -> VectorIndexKind:
-    """The kind that made a dump: `flat` writes archives, which begin with PK."""
-    return kind("flat" if bytes(dumped[:2]) == b"PK" else "faiss")
+def fitting(rows: int, dim: int) -> str:
+    """The kind for so many rows."""
+    return "flat" if rows * dim <= SMALL else "scan"

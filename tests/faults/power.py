@@ -95,7 +95,7 @@ def _judge(folder: Path, files: dict[str, bytes], promises: _Promises) -> None:
         with closing(CatalogueReader(file, open_reader(file))) as catalogue:
             _judge_catalogue(catalogue, promises)
             for record in catalogue.snapshots():
-                snapshots.read(folder / "snapshots", record)
+                snapshots.mapped(folder / "snapshots", record)
 
 
 def _judge_catalogue(catalogue: CatalogueReader, promises: _Promises) -> None:

@@ -15,7 +15,6 @@ from engine.gallery import GalleryKey, checked, open_gallery, publish_gallery
 from engine.rank.calibrate import PRIOR_DEVIATION, SHRINKAGE_ROWS
 from engine.store.writer import CatalogueWriter
 from engine.types import Ids, Modality, Scores, Vectors
-from engine.vectors import kind
 from making import ROOT, SPACE, TARGET, Turn, content, file
 from strategies import unit_vectors
 
@@ -113,7 +112,7 @@ def test_the_production_path_agrees_with_arithmetic_on_all_rows(
         if index == "flat":
             model.base = None
         place = folder if index == "faiss" else folder / "none"
-        opened = open_gallery(catalogue, place, key, kind(index))
+        opened = open_gallery(catalogue, place, key, index)
         ids, products = opened.gallery.search(query[0], k)
         scores = opened.gallery.calibrate(query[0], products)
         expected_ids, expected = model.expected(query[0])

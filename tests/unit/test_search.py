@@ -23,7 +23,6 @@ from engine.search.terms import CHANCES, EVEN, PASSAGE, STEEP, WORDS_WEIGHT
 from engine.store.records import Found, WordHit, WordKind
 from engine.store.windows import Windows
 from engine.types import Embeddings, Ids, Modality, Scores, Space, Span, Vectors
-from engine.vectors.flat import FlatIndex
 from making import SPACE, TARGET, Turn, ids, rows
 
 TEXT, IMAGE, AUDIO = Modality.TEXT, Modality.IMAGE, Modality.AUDIO
@@ -472,8 +471,8 @@ def test_the_planned_shelf_is_not_the_only_one_that_fits() -> None:
     """The same searcher over a real gallery: the row that the query equals comes first."""
     key = GalleryKey(IMAGE, SPACE, SPACE)
     given = rows([0, 1, 0, 0], [1, 0, 0, 0])
-    real = Gallery.build(key, Embeddings(SPACE, ids(1, 2), given), FlatIndex)
-    empty = Gallery.build(key, Embeddings(SPACE, ids(), given[:0]), FlatIndex)
+    real = Gallery.build(key, Embeddings(SPACE, ids(1, 2), given), "flat")
+    empty = Gallery.build(key, Embeddings(SPACE, ids(), given[:0]), "flat")
     shelf = Shelf()
     shelf.put("a.jpg", 0.0)
     shelf.put("b.jpg", 0.0)
