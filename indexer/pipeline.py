@@ -23,13 +23,14 @@ from engine.store.writer import CatalogueWriter
 from engine.threads import one_blas_thread
 from indexer.ahead import reading
 from indexer.embed import embed
+from indexer.folders import Walked, remember
 from indexer.inflight import MAX_DEATHS, REASON, Inflight, inflight
 from indexer.plan import Plan, plan
 from indexer.read import Failed, Known, New, Reader, Reading
 from indexer.recognise import recognise
 from indexer.report import IndexReport, Progress, Skip, Watch, log_skip, unwatched
 from indexer.reread import due, reread
-from indexer.scan import FoundFile, Scan, scan
+from indexer.scan import FoundFile, Scan
 from indexer.transcribe import REMEMBERED, Transcription, Wishes, remembered
 
 if TYPE_CHECKING:
@@ -85,19 +86,23 @@ def index(
     ):
         log.info("index: profile %s, %s", library.profile.name, ", ".join(map(str, paths)) or "all")
         scopes, away = _scopes(writer, [_absolute(one) for one in paths])
-        scans = [scan(root, below) for root, below in scopes]
-        todo = _plan(writer, scopes, scans)
-        skipped = [*_failed_before(todo), *_refused(scans)]
+        walks = [Walked.of(writer, root, below) for root, below in scopes]
+        scans = [one.found for one in walks]
+        todo = _plan(writer, walks)
+        before = [row for row in todo.keep if row.state is State.FAILED]
+        lacking = [*before, *(row for one in walks for row in one.lacking(writer))]
+        skipped = [*(Skip(_path_of(row), row.reason) for row in lacking), *_refused(scans)]
         for skip in skipped:
             log_skip(skip)
         transcribers = remembered(writer, words)
-        decoders.start(sum(one.takes_decoder for one in todo.work))
+        decoders.start(sum(one.takes_decoder for one in (*todo.add, *todo.refresh)))
         _get_ready(library, todo, watch_weights)
         run = _Run(library, writer, todo, watch, decoders)
         old = due(writer)
         with one_blas_thread(), inflight(library.path, writer, decoders.size) as run.inflight:
             run.work()
         reread(writer, old, decoders)
+        remember(writer, walks, [*before, *run.failures])
         recognised = recognise(writer, watch, decoders)
         library.record_makers(writer, run.used.values())
         library.publish(writer)
@@ -105,7 +110,7 @@ def index(
         for one in transcribers:
             found.run(one)
         writer.checkpoint()
-        report = found.told(run.report(scans, skipped, away))
+        report = found.told(run.report(walks, skipped, away))
         report = replace(report, recognised=recognised)
         log.info("index ended, exit code %d: %s", report.exit_code, report.counts)
     return replace(report, seconds=time.perf_counter() - start)
@@ -141,7 +146,7 @@ def _scopes(
 def _is_unmounted(writer: CatalogueWriter, root: Path) -> bool:
     """Whether a root that held files is bare now, as the mount point of a drive that is away."""
     try:
-        return not any(root.iterdir()) and bool(writer.files(root))
+        return not any(root.iterdir()) and bool(writer.file_count(root))
     except OSError:
         return False
 
@@ -163,17 +168,10 @@ def _adopt(writer: CatalogueWriter, target: Path) -> None:
     writer.adopt_root(target)
 
 
-def _plan(
-    writer: CatalogueWriter, scopes: Sequence[tuple[Path, Path]], scans: Sequence[Scan]
-) -> Plan:
-    rows = [
-        row
-        for root in dict.fromkeys(root for root, _ in scopes)
-        for row in writer.files(root)
-        if any(_path_of(row).is_relative_to(below) for one, below in scopes if one == root)
-    ]
-    files = [file for one in scans for file in one.files]
-    return plan(files, rows, [folder for one in scans for folder, _ in one.unreadable])
+def _plan(writer: CatalogueWriter, walks: Sequence[Walked]) -> Plan:
+    rows = [row for one in walks for row in one.rows(writer)]
+    files = [file for one in walks for file in one.found.files]
+    return plan(files, rows, [folder for one in walks for folder, _ in one.found.unreadable])
 
 
 def _path_of(row: FileRecord) -> Path:
@@ -182,7 +180,7 @@ def _path_of(row: FileRecord) -> Path:
 
 def _get_ready(library: Library, todo: Plan, watcher: models.Watcher) -> None:
     """Fetch and build weights before any file waits for them, in this thread, so it is seen."""
-    if todo.work:
+    if todo.add or todo.refresh:
         library.profile.prepare(watcher)
 
 
@@ -204,6 +202,7 @@ class _Run:
     before: dict[tuple[Path, bytes], bytes | None] = field(init=False)
     gone: Counter[bytes | None] = field(init=False)
     used: dict[int, Encoder] = field(default_factory=dict)
+    total: int = field(init=False)
     since: float = 0.0
     done: int = 0
     encoded: int = 0
@@ -214,6 +213,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.before = self.plan.before
+        self.total = len(self.plan.add) + len(self.plan.refresh)
         self.gone = Counter(row.digest for row in self.plan.remove)
 
     def work(self) -> None:
@@ -299,8 +299,8 @@ class _Run:
         self.encoded += len(contents)
         self.segments += sum(len(v.segments) for one in contents for v in one.views if v.vectors)
         self.done += len(files)
-        log.debug("committed %d of %d files", self.done, len(self.plan.work))
-        self.watch(Progress(self.done, len(self.plan.work), _path_of(files[-1])))
+        log.debug("committed %d of %d files", self.done, self.total)
+        self.watch(Progress(self.done, self.total, _path_of(files[-1])))
 
     def _settle_known(self) -> list[FoundFile]:
         """Files whose bytes the library had, or that another file of this run brought.
@@ -338,7 +338,7 @@ class _Run:
             self.copies += 1
 
     def report(
-        self, scans: Sequence[Scan], skipped: Sequence[Skip], away: tuple[Path, ...]
+        self, walks: Sequence[Walked], skipped: Sequence[Skip], away: tuple[Path, ...]
     ) -> IndexReport:
         """The counts of the whole run; what was skipped before any file was read included."""
         skips = [*skipped, *(Skip(_path_of(row), row.reason) for row in self.failures)]
@@ -348,21 +348,16 @@ class _Run:
             refreshed=_without(self.plan.refresh, failed_paths) - self.touched,
             moved=self.moved,
             copies=self.copies,
-            kept=sum(row.state is State.INDEXED for row in self.plan.keep) + self.touched,
+            kept=sum(row.state is State.INDEXED for row in self.plan.keep)
+            + sum(one.kept for one in walks)
+            + self.touched,
             removed=len(self.plan.remove) - self.moved,
             encoded=self.encoded,
             segments=self.segments,
             skipped=tuple(sorted(skips, key=lambda skip: skip.path)),
-            ignored=tuple(path for s in scans for path in s.ignored),
+            ignored=tuple(path for one in walks for path in one.found.ignored),
             away=away,
         )
-
-
-def _failed_before(todo: Plan) -> Iterator[Skip]:
-    """Files that failed in an earlier run and did not change since."""
-    for row in todo.keep:
-        if row.state is State.FAILED:
-            yield Skip(_path_of(row), row.reason)
 
 
 def _refused(scans: Sequence[Scan]) -> Iterator[Skip]:

@@ -66,8 +66,12 @@ def plan(
 
 def _is_stale(one: FoundFile, row: FileRecord) -> bool:
     """Whether a file must be read again: it changed, or what barred it may have passed."""
-    barred = row.state is State.FAILED and row.reason.split(":")[0] in _PASSING
-    return barred or row.stamp != one.stamp
+    return is_barred(row) or row.stamp != one.stamp
+
+
+def is_barred(row: FileRecord) -> bool:
+    """Whether a file failed for a reason that may have passed without a change of the file."""
+    return row.state is State.FAILED and row.reason.split(":")[0] in _PASSING
 
 
 def _is_hidden(row: FileRecord, unreadable: Sequence[Path]) -> bool:

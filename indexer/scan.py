@@ -1,14 +1,18 @@
 """Walking folders: which files there are, without opening any."""
 
+import marshal
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+from xxhash import xxh3_128_digest
 
 from engine.media.files import as_media_error
-from engine.media.formats import SIDECAR, is_unsupported_media, modality_of_suffix
-from engine.store.records import Stamp
+from engine.media.formats import MODALITY_OF_SUFFIX, SIDECAR, UNSUPPORTED_SUFFIXES
+from engine.store.records import Listing, Stamp
 from engine.types import Modality
 
 IGNORED_FOLDERS = frozenset({"@eaDir", "node_modules", "__MACOSX", "__pycache__"})
@@ -38,7 +42,17 @@ class FoundFile:
     @property
     def takes_decoder(self) -> bool:
         """Whether more than reading is needed to know what is in it, by its name."""
-        return modality_of_suffix(os.fsdecode(self.path)) is not Modality.TEXT
+        return _modality(os.fsdecode(self.path)) is not Modality.TEXT
+
+
+class _Entry(NamedTuple):
+    """What lies in a folder and is no folder."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+    mode: int
 
 
 @dataclass(slots=True)
@@ -46,125 +60,175 @@ class Scan:
     """What a walk found.
 
     Attributes:
-        files: candidates, in the order of their paths.
+        files: candidates, in the order of their paths; without those of the folders in `same`.
         refused: files of a kind that is known and not read, not regular, or sidecars of nothing,
             with the reason.
         ignored: files that are no media.
         unreadable: folders that could not be read, with the reason; nothing below them counts as
             gone.
+        same: folders that look as they did when all their files had come to their end, by their
+            relative paths.
+        looks: digests of what the others look like now.
     """
 
     files: list[FoundFile] = field(default_factory=list)
     refused: list[tuple[FoundFile, str]] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    same: dict[bytes, Listing] = field(default_factory=dict)
+    looks: dict[bytes, bytes] = field(default_factory=dict)
 
 
-def scan(root: Path, below: Path) -> Scan:
+def scan(root: Path, below: Path, known: Mapping[bytes, Listing] | None = None) -> Scan:
     """Walk a folder of a root, or look at one file of it.
 
     Hidden names are left out, symbolic links are not followed, a seehear library is not entered.
+
+    Args:
+        root: an indexed folder.
+        below: what to walk.
+        known: what folders of the root looked like when all their files had come to their end.
     """
     found = Scan()
     if below.is_dir():
-        for entry in _walk(below, found):
-            _look_at(entry.path, root, found)
+        for folder, entries in _walk(str(below), found):
+            _take(_Sorter(root, folder), entries, found, known or {})
+        found.files.sort(key=lambda one: one.path)
     else:
-        _look_at(str(below), root, found)
-    found.files.sort(key=lambda one: one.path)
-    _refuse_lone_sidecars(found, below)
+        _look_at(below, root, found)
     return found
 
 
-def _refuse_lone_sidecars(found: Scan, below: Path) -> None:
-    """Move sidecars without a medium beside them (x.jpg for x.xmp and x.jpg.xmp) to the refused."""
-    sidecars = [one for one in found.files if _is_sidecar(one)]
-    if not sidecars:
+class _Sorter:
+    """Sorts what lies in one folder."""
+
+    def __init__(self, root: Path, folder: str) -> None:
+        self._root, self._folder = root, folder
+        relative = os.fsencode(os.path.relpath(folder, root))
+        self.place = b"" if relative == b"." else relative
+        self._before = self.place + b"/" if self.place else b""
+        self.files: list[FoundFile] = []
+        self.refused: list[tuple[FoundFile, str]] = []
+        self.ignored: list[Path] = []
+
+    def take(self, entries: Sequence[_Entry], described: Sequence[str] | None = None) -> None:
+        """Sort entries; names of what may be described default to theirs."""
+        names = described if described is not None else [one.name for one in entries]
+        media = {name for full in names if _is_medium(full) for name in (full, _stem(full))}
+        for one in entries:
+            path = self._before + os.fsencode(one.name)
+            found = FoundFile(self._root, path, Stamp(one.size, one.mtime_ns, one.inode))
+            suffix = _suffix(one.name)
+            if suffix not in MODALITY_OF_SUFFIX and suffix not in UNSUPPORTED_SUFFIXES:
+                self.ignored.append(Path(self._folder, one.name))
+            elif not stat.S_ISREG(one.mode):
+                self.refused.append((found, "not-regular"))
+            elif suffix not in MODALITY_OF_SUFFIX:
+                self.refused.append((found, f"unsupported: {suffix} files are not read"))
+            elif suffix == _SIDECAR and _stem(one.name) not in media:
+                self.refused.append((found, LONE_SIDECAR))
+            else:
+                self.files.append(found)
+
+
+_SIDECAR = f".{SIDECAR}"
+
+
+def _take(
+    sorter: _Sorter, entries: list[_Entry], found: Scan, known: Mapping[bytes, Listing]
+) -> None:
+    """Sort in what lies in a folder; one that looks as before need not be compared."""
+    entries.sort()
+    digest = xxh3_128_digest(marshal.dumps([tuple(one) for one in entries]))
+    before = known.get(sorter.place)
+    looks_same = before is not None and before.digest == digest
+    if not (looks_same and before is not None and before.files == len(entries)):
+        sorter.take(entries)
+    found.refused += sorter.refused
+    found.ignored += sorter.ignored
+    # A newer seehear may read more kinds of files than the one that saw the folder last.
+    if before is not None and looks_same and before.files in {len(entries), len(sorter.files)}:
+        found.same[sorter.place] = before
+    else:
+        found.files += sorter.files
+        found.looks[sorter.place] = digest
+
+
+def _look_at(path: Path, root: Path, found: Scan) -> None:
+    """Sort one path in."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
         return
-    paths = [one.path for one in found.files]
-    if sidecars[0].absolute == below:
-        paths = [os.path.join(os.path.dirname(paths[0]), name) for name in _beside(below)]  # noqa: PTH118, PTH120
-    described = {name for path in paths if _is_medium(path) for name in (path, _stem(path))}
-    for one in sidecars:
-        if _stem(one.path) not in described:
-            found.files.remove(one)
-            found.refused.append((one, LONE_SIDECAR))
+    except OSError as error:
+        found.unreadable.append((path, as_media_error(error).sentence))
+        return
+    sorter = _Sorter(root, str(path.parent))
+    sorter.take([_entry(path.name, status)], _beside(path))
+    found.files, found.refused, found.ignored = sorter.files, sorter.refused, sorter.ignored
 
 
-def _stem(path: bytes) -> bytes:
-    return os.path.splitext(path)[0]  # noqa: PTH122  (pathlib takes no bytes)
-
-
-def _is_sidecar(one: FoundFile) -> bool:
-    return one.path.lower().endswith(f".{SIDECAR}".encode())
-
-
-def _is_medium(path: bytes) -> bool:
-    return modality_of_suffix(os.fsdecode(path)) not in {None, Modality.TEXT}
-
-
-def _beside(path: Path) -> list[bytes]:
+def _beside(path: Path) -> list[str]:
     """Names in the folder of a path; none where it cannot be listed."""
     try:
-        return os.listdir(os.fsencode(path.parent))  # noqa: PTH208  (bytes)
+        return os.listdir(path.parent)  # noqa: PTH208
     except OSError:
         return []
 
 
-def _look_at(path: str, root: Path, found: Scan) -> None:
-    """Sort one path in; a folder may be listed and yet be closed, so this may fail for each."""
-    try:
-        _sort_in(path, os.lstat(path), root, found)
-    except FileNotFoundError:
-        return  # it went since the folder was listed
-    except OSError as error:
-        found.unreadable.append((Path(path), as_media_error(error).sentence))
-
-
-def _walk(folder: Path, found: Scan) -> Iterator["os.DirEntry[str]"]:
-    waiting = [str(folder)]
+def _walk(folder: str, found: Scan) -> Iterator[tuple[str, list[_Entry]]]:
+    """Folders with what lies in each."""
+    waiting = [folder]
     while waiting:
         here = waiting.pop()
         try:
-            with os.scandir(here) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
+            entries, folders, marks = _listed(here, found)
         except OSError as error:
             found.unreadable.append((Path(here), as_media_error(error).sentence))
             continue
-        if {entry.name for entry in listed} >= LIBRARY_MARKS:
-            continue
-        for entry in listed:
-            if entry.name.startswith(".") or _is_link(entry):
+        if marks < len(LIBRARY_MARKS):
+            waiting += sorted(folders, reverse=True)
+            yield here, entries
+
+
+def _listed(here: str, found: Scan) -> tuple[list[_Entry], list[str], int]:
+    """What lies in a folder, its folders, and how many marks of a library it has."""
+    entries, folders, marks = list[_Entry](), list[str](), 0
+    with os.scandir(here) as listed:
+        for one in listed:
+            name = one.name
+            marks += name in LIBRARY_MARKS
+            if name.startswith("."):
                 continue
-            if not _is_folder(entry):
-                yield entry
-            elif entry.name not in IGNORED_FOLDERS:
-                waiting.append(entry.path)
+            try:
+                if one.is_symlink():
+                    continue
+                if not one.is_dir(follow_symlinks=False):
+                    entries.append(_entry(name, one.stat(follow_symlinks=False)))
+                elif name not in IGNORED_FOLDERS:
+                    folders.append(one.path)
+            except FileNotFoundError:
+                continue  # it went since the folder was listed
+            except OSError as error:  # a folder may be listed and yet be closed
+                found.unreadable.append((Path(one.path), as_media_error(error).sentence))
+    return entries, folders, marks
 
 
-def _is_link(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_symlink()
-    except OSError:
-        return False
+def _entry(name: str, status: os.stat_result) -> _Entry:
+    return _Entry(name, status.st_size, status.st_mtime_ns, status.st_ino, status.st_mode)
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0]  # noqa: PTH122  (many names; a Path is slow to make)
 
 
-def _sort_in(path: str, status: os.stat_result, root: Path, found: Scan) -> None:
-    relative = os.fsencode(os.path.relpath(path, root))
-    one = FoundFile(root, relative, Stamp(status.st_size, status.st_mtime_ns, status.st_ino))
-    name = Path(path)
-    if modality_of_suffix(name) is None and not is_unsupported_media(name):
-        found.ignored.append(name)
-    elif not stat.S_ISREG(status.st_mode):
-        found.refused.append((one, "not-regular"))
-    elif modality_of_suffix(name) is None:
-        found.refused.append((one, f"unsupported: {name.suffix.lower()} files are not read"))
-    else:
-        found.files.append(one)
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
+def _modality(name: str) -> Modality | None:
+    return MODALITY_OF_SUFFIX.get(_suffix(name))
+
+
+def _is_medium(name: str) -> bool:
+    return _modality(name) not in {None, Modality.TEXT}

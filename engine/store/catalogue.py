@@ -8,12 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
 from engine.query import Field, Filter
 from engine.rank.landmarks import Codes
-from engine.store import checks, filters, labels, landmarks, links, schema, vectors, views, words
+from engine.store import (
+    checks,
+    filters,
+    labels,
+    landmarks,
+    links,
+    listings,
+    schema,
+    vectors,
+    views,
+    words,
+)
 from engine.store.checks import Status
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
@@ -23,6 +45,7 @@ from engine.store.records import (
     FileRecord,
     Found,
     Guess,
+    Listing,
     SnapshotRecord,
     Stamp,
     State,
@@ -110,17 +133,58 @@ class CatalogueReader:
             rows = connection.execute(select(schema.space)).all()
         return {row.name: Space(row.name, row.dim, row.fingerprint) for row in rows}
 
-    def files(self, root: Path) -> list[FileRecord]:
-        """Every file of a root, in the order of its path."""
+    def files(
+        self, root: Path, below: bytes = b"", *, without: Collection[bytes] = ()
+    ) -> list[FileRecord]:
+        """Every file of a root, in the order of its path.
+
+        Args:
+            root: an indexed folder.
+            below: a relative path: only that file, or those below that folder.
+            without: folders, relative to the root, whose own files are left out.
+        """
         query = (
             select(schema.file, schema.content.c.digest)
             .join(schema.root)
             .outerjoin(schema.content, schema.content.c.id == schema.file.c.content_id)
-            .where(schema.root.c.path == os.fsencode(root))
+            .where(schema.root.c.path == os.fsencode(root), _lies(below))
+            .order_by(schema.file.c.path)
+        )
+        with self._reading() as connection:
+            return [
+                _file_record(root, row)
+                for row in connection.execute(query)
+                if not without or listings.outside(without, row.path)
+            ]
+
+    def file_count(self, root: Path, below: bytes = b"") -> int:
+        """How many files a root has, or one of its folders."""
+        query = (
+            select(func.count())
+            .select_from(schema.file.join(schema.root))
+            .where(schema.root.c.path == os.fsencode(root), _lies(below))
+        )
+        with self._reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def lacking_files(self, root: Path) -> list[FileRecord]:
+        """The files of a root that could not be indexed, in the order of their paths."""
+        query = (
+            select(schema.file, literal(None).label("digest"))
+            .join(schema.root)
+            .where(
+                schema.root.c.path == os.fsencode(root),
+                schema.file.c.state != literal_column("'indexed'"),  # as the index has it
+            )
             .order_by(schema.file.c.path)
         )
         with self._reading() as connection:
             return [_file_record(root, row) for row in connection.execute(query)]
+
+    def listings(self, root: Path) -> dict[bytes, Listing]:
+        """What the folders of a root looked like, by their relative paths."""
+        with self._reading() as connection:
+            return listings.read(connection, root)
 
     def file_at(self, path: Path) -> FileRecord | None:
         """The record of an absolute path, or None when it was never indexed."""
@@ -419,6 +483,14 @@ def _is_derived(connection: Connection) -> bool:
 
 def _is_labelled(connection: Connection) -> bool:
     return _version(connection) >= schema.LABELS_SINCE
+
+
+def _lies(below: bytes) -> ColumnElement[bool]:
+    """Whether a file is at a relative path or below it."""
+    if not below:
+        return true()
+    path, (first, last) = schema.file.c.path, listings.within(below)
+    return or_(path == below, (path >= first) & (path < last))
 
 
 def _file_record(root: Path, row: Any) -> FileRecord:  # noqa: ANN401  (a row of a typed query)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, insert, literal, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from engine.store import derived, schema
+from engine.store import derived, listings, schema
 from engine.store.chunks import chunks
 from engine.store.folders import drop_empty_folders
 from engine.store.paths import Place, stem_of
@@ -40,6 +40,7 @@ def change_files(
     before = _rows_at(connection, [*written, *gone])
     _upsert(connection, written, files)
     _remove(connection, gone)
+    listings.drop(connection, [*written, *gone])
     now = _rows_at(connection, written) if written else {}
     touched = {row.id for row in now.values()}
     derived.refresh(connection, touched | derived.owners(connection, [*written, *gone]))

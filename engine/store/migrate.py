@@ -25,6 +25,8 @@ def migrate(path: Path, engine: Engine, version: int) -> None:
         )  # labels and landmarks too: the next `index` listens to what is there
         if version < schema.DERIVED_SINCE:
             _add_derived(connection)
+        for index in schema.file.indexes:
+            index.create(connection, checkfirst=True)
         connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")
         reached("before-migrating")
     reached("after-migrating")

@@ -66,6 +66,21 @@ class FileRecord:
     digest: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder looked like when all its files had come to their end.
+
+    Attributes:
+        digest: of the names, sizes, times and inodes of all that lies in it.
+        files: how many of these the catalogue has.
+        indexed: how many of those could be indexed.
+    """
+
+    digest: bytes
+    files: int
+    indexed: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentRecord:
     """One segment; `words` is the text of a passage.

@@ -14,16 +14,17 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 APPLICATION_ID = 0x5EE_4EA
 """Marks the file as a seehear catalogue (`PRAGMA application_id`)."""
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Rises with every change of the tables (`PRAGMA user_version`).
 
 1: what was indexed. 2: with what is derived from it for filters and words, and `segment.kind`.
-3: with what classifiers said, and with the landmarks of sounds.
+3: with what classifiers said, and with the landmarks of sounds. 4: with what folders looked like.
 """
 
 DERIVED_SINCE = 2
@@ -85,7 +86,20 @@ file = Table(
     UniqueConstraint("root_id", "path"),
     Index("file_stem", "root_id", "stem"),
     Index("file_content", "content_id"),
+    Index("file_lacking", "root_id", "path", sqlite_where=text("state != 'indexed'")),
     sqlite_autoincrement=True,
+)
+
+# What a folder looked like when all its files had come to their end; gone as soon as one changes.
+listing = Table(
+    "listing",
+    metadata,
+    Column("root_id", _cascade("root.id"), primary_key=True),
+    Column("path", LargeBinary, primary_key=True),  # relative to the root; empty is the root itself
+    Column("digest", LargeBinary, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("indexed", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 space = Table(

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from engine.errors import SpaceMismatchError
 from engine.points import reached
 from engine.rank.landmarks import Codes
-from engine.store import derived, labels, schema
+from engine.store import derived, labels, listings, schema
 from engine.store.catalogue import CatalogueReader
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors, open_writer, require_word_search
@@ -26,6 +26,7 @@ from engine.store.records import (
     ContentRecord,
     FileRecord,
     Guess,
+    Listing,
     SegmentRecord,
     SnapshotRecord,
     View,
@@ -261,6 +262,12 @@ class CatalogueWriter(CatalogueReader):
             insert_contents(connection, contents, seq)
             change_files(connection, files, removed, seq)
         return seq
+
+    def set_listings(self, seen: Mapping[Path, Mapping[bytes, Listing]]) -> None:
+        """Remember what folders look like, by root and relative path."""
+        with self._writing() as (connection, _):
+            for root, folders in seen.items():
+                listings.write(connection, root, folders)
 
     def set_labels(self, classifier: str, given: Mapping[int, Sequence[Guess]]) -> None:
         """Commit what a classifier says of contents, in place of what it said of them before.

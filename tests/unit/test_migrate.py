@@ -14,7 +14,7 @@ from engine.store import derived, schema
 from engine.store.catalogue import CatalogueReader
 from engine.store.connect import open_reader
 from engine.store.migrate import copy_of
-from engine.store.records import Guess
+from engine.store.records import Guess, Listing
 from engine.store.writer import CatalogueWriter
 from engine.types import Modality
 from making import ROOT, file, names_in
@@ -158,14 +158,35 @@ def test_format_2_gets_a_place_for_labels_and_keeps_all_that_it_has(second: Path
     reader.close()
 
 
+def test_format_3_gets_a_place_for_what_folders_look_like(tmp_path: Path) -> None:
+    third = tmp_path / "third.db"
+    third.write_bytes(gzip.decompress((GOLDEN / "format-3.db.gz").read_bytes()))
+    with closing(CatalogueReader(third, open_reader(third))) as reader:
+        reader.check_format()
+        files = reader.files(ROOT)
+        assert reader.remarks() == ()
+
+    with closing(CatalogueWriter.open(third)) as writer:
+        assert writer.listings(ROOT) == {}
+        seen = {b"trip": Listing(b"digest", 2, 2)}
+        writer.set_listings({ROOT: seen})
+        assert writer.listings(ROOT) == seen
+        assert writer.files(ROOT) == files
+        writer.write([], [], [file(PICTURE, "a")])
+        assert writer.listings(ROOT) == {}
+        assert writer.inconsistencies() == []
+    assert version(copy_of(third, 3)) == 3
+
+
 def test_every_format_ends_with_the_tables_of_a_new_catalogue(
     old: Path, second: Path, tmp_path: Path
 ) -> None:
-    fresh = tmp_path / "fresh.db"
-    for path in (old, second, fresh):
+    fresh, third = tmp_path / "fresh.db", tmp_path / "third.db"
+    third.write_bytes(gzip.decompress((GOLDEN / "format-3.db.gz").read_bytes()))
+    for path in (old, second, third, fresh):
         CatalogueWriter.open(path).close()
 
-    assert made_of(old) == made_of(second) == made_of(fresh)
+    assert made_of(old) == made_of(second) == made_of(third) == made_of(fresh)
 
 
 def made_of(path: Path) -> dict[str, set[str]]:
