@@ -193,15 +193,14 @@ class Leg:
         # The windows of media found by a caption are not what was compared.
         if self.modality is Modality.IMAGE or not self.steps.length or self.by_caption:
             return scores
-        contents = [one.found.content_id for one in best]
-        windows = self.windows(contents)
-        fair = [
-            within.corrected(best, len(one.vectors))
-            for within, best, one in zip(
-                self._within(windows), scores.tolist(), windows, strict=True
-            )
-        ]
-        return np.array(fair, dtype=np.float32)
+        windows = self.windows([one.found.content_id for one in best])
+        long = [at for at, one in enumerate(windows) if len(one.vectors) > 1]
+        if not long:
+            return scores
+        fair = scores.copy()
+        for at, within in zip(long, self._within([windows[at] for at in long]), strict=True):
+            fair[at] = within.corrected(float(scores[at]), len(windows[at].vectors))
+        return fair
 
     def windows(self, contents: Sequence[int]) -> list[Windows]:
         """The segments of each of these contents that are in the gallery, in order."""

@@ -326,7 +326,7 @@ class CatalogueReader:
         ids are left out.
         """
         with self._reading() as connection:
-            return resolve(connection, vector_ids)
+            return resolve(connection, vector_ids, derived=_is_derived(connection))
 
     def remarks(self) -> tuple[str, ...]:
         """What a person should know of a catalogue that an older seehear wrote."""

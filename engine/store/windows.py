@@ -1,5 +1,6 @@
 """The segments of contents in the order of time, for moments and for the lengths of recordings."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,6 @@ from sqlalchemy import Connection, func, select
 
 from engine.store import schema
 from engine.types import Ids, Modality, Space, SpanUnit
-
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,18 +43,19 @@ class Windows:
 def windows_of(connection: Connection, content_ids: Sequence[int], space: Space) -> Windows:
     """The segments of these contents that have a vector in a space, by content and in order."""
     segment, vector = schema.segment.c, schema.vector.c
+    asked = json.dumps(sorted(set(content_ids)))
+    wanted = func.json_each(asked).table_valued("value")
     query = (
         select(segment.content_id, vector.id, segment.start, segment.end, segment.unit)
         .select_from(schema.segment.join(schema.vector).join(schema.space))
-        .where(schema.space.c.name == space.name, schema.space.c.fingerprint == space.fingerprint)
+        .where(
+            schema.space.c.name == space.name,
+            schema.space.c.fingerprint == space.fingerprint,
+            segment.content_id.in_(select(wanted.c.value)),
+        )
         .order_by(segment.content_id, segment.ordinal)
     )
-    ids = sorted(set(content_ids))
-    rows = [
-        row
-        for at in range(0, len(ids), _CHUNK)
-        for row in connection.execute(query.where(segment.content_id.in_(ids[at : at + _CHUNK])))
-    ]
+    rows = connection.execute(query).all()
     timed = [row.unit == SpanUnit.MILLISECONDS for row in rows]
     columns = [
         [row.content_id for row in rows],
