@@ -6,7 +6,7 @@ k best can be missed: all that may be among them are compared again as they were
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +30,9 @@ _BLOCK = 1 << 15
 
 _ROWS_OF_A_PART = 50_000
 """Fewer rows are scanned before a second thread has started."""
+
+_QUERIES = 64
+"""That share one reading of the rows."""
 
 _READ_COST = 8
 """Reading a chosen row costs as much as scanning so many."""
@@ -111,119 +114,165 @@ class ScanIndex:
         if k < 1:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         if chosen is None or len(chosen) * _READ_COST > len(self._ids):
-            chosen = self._promising(query, k, chosen)
+            (chosen,) = self._promising([query], k, chosen)
         return top_k(self._ids[chosen], self._rows[chosen] @ query, k)
 
-    def _promising(self, query: Vectors, k: int, chosen: Places | None) -> Places:
-        """Places among which the k best are, proven by what rounding can have done at most."""
-        scan = _Scan.of(self._codes, self._rows, query, k, self._scale, chosen)
-        bounds = np.linspace(0, len(self._ids), scan.parts + 1).astype(int).tolist()
-        if scan.parts == 1:
+    def search_many(self, queries: Vectors, k: int) -> list[tuple[Ids, Scores]]:
+        """What `search` finds for each query (m, dim), the rows being read once for many."""
+        k = min(k, len(self._ids))
+        if k < 1:
+            return [self.search(one, 0) for one in queries]
+        found = []
+        for group in blocks(len(queries), _QUERIES):
+            asked = list(np.asarray(queries[group], dtype=np.float32))
+            for query, places in zip(asked, self._promising(asked, k, None), strict=True):
+                found.append(top_k(self._ids[places], self._rows[places] @ query, k))
+        return found
+
+    def _promising(self, queries: Sequence[Vectors], k: int, chosen: Places | None) -> list[Places]:
+        """For each query, places among which the k best are: rounding cannot have hidden one."""
+        asked = [_Asked.of(one, self._rows, self._scale) for one in queries]
+        wanted = None
+        if chosen is not None:
+            wanted = np.zeros(len(self._ids), dtype=bool)
+            wanted[chosen] = True
+        scan = _Scan(self._codes, self._rows, asked, k, wanted)
+        parts = max(1, min(os.cpu_count() or 1, len(self._ids) // _ROWS_OF_A_PART))
+        bounds = np.linspace(0, len(self._ids), parts + 1).astype(int).tolist()
+        if parts == 1:
             found = [scan.run(*bounds)]
         else:
-            found = list(_pool().map(scan.run, bounds[:-1], bounds[1:]))
-        places = np.concatenate([p for p, _ in found])
-        near = np.concatenate([s for _, s in found])
-        if len(near) > k:
-            # The k-th best is no worse than the worst of any k.
-            best = places[np.argpartition(near, -k)[-k:]]
-            certain = float((self._rows[best] @ query).min())
-            places = places[near > scan.floor_of(certain)]
+            found = list(_threads().map(scan.run, bounds[:-1], bounds[1:]))
         loose = self._loose if chosen is None else np.intersect1d(self._loose, chosen)
-        return np.union1d(places, loose)
+        return [
+            np.union1d(self._certain(one, query, k, pools), loose)
+            for one, query, pools in zip(asked, queries, zip(*found, strict=True), strict=True)
+        ]
+
+    def _certain(self, asked: "_Asked", query: Vectors, k: int, pools: Sequence["_Pool"]) -> Places:
+        """Of what all parts found for a query, what may be among the k best of the whole."""
+        places = np.concatenate([one.places for one in pools])
+        reached = np.concatenate([one.reached for one in pools])
+        if len(reached) <= k:
+            return places
+        # The k-th best is no worse than the worst of any k.
+        best = places[np.argpartition(reached, -k)[-k:]]
+        least = float((self._rows[best] @ query).min())
+        return np.asarray(places[reached > asked.floor_of(least)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scan:
-    """One query in the units of the codes; several threads may run parts of it."""
+class _Asked:
+    """One query in the units of the codes.
 
-    codes: Codes
-    rows: Rows
-    query: Codes
-    k: int
+    Attributes:
+        code: of the query, (plain,).
+        unit: what 1 of a product of codes stands for.
+        shift: what is the same for all rows.
+        slack: how far a product of codes may be from that of the rows.
+        bias: what the query asks a bias with, if there is one.
+    """
+
+    code: Codes
     unit: float
     shift: float
     slack: float
     bias: float
-    wanted: npt.NDArray[np.bool_] | None
 
     @classmethod
-    def of(
-        cls, codes: Codes, rows: Rows, query: Vectors, k: int, scale: Scale, chosen: Places | None
-    ) -> "_Scan":
+    def of(cls, query: Vectors, rows: Rows, scale: Scale) -> "_Asked":
         plain = query[: rows.plain]
         step = max(float(np.abs(plain).max(initial=0.0)), 1e-9) / TOP
-        code, error, _ = _coded(plain[None], step)
-        unit = scale.step * step
-        slack = float(np.linalg.norm(plain)) * scale.error + float(error[0]) * scale.length
-        wanted = None
-        if chosen is not None:
-            wanted = np.zeros(len(codes), dtype=bool)
-            wanted[chosen] = True
-        return cls(
-            codes, rows, code, k, unit, float(plain @ scale.centre), slack + _FLOAT_ERROR,
-            float(query[-1]) if rows.biased else 0.0, wanted,
-        )  # fmt: skip
-
-    @property
-    def parts(self) -> int:
-        return max(1, min(os.cpu_count() or 1, len(self.codes) // _ROWS_OF_A_PART))
+        codes, errors, _ = _coded(plain[None], step)
+        rounding = float(np.linalg.norm(plain)) * scale.error + float(errors[0]) * scale.length
+        bias = float(query[-1]) if rows.biased else 0.0
+        shift = float(plain @ scale.centre)
+        return cls(codes[0], scale.step * step, shift, rounding + _FLOAT_ERROR, bias)
 
     def floor_of(self, product: float) -> float:
         """What a row must reach here so that its product may reach this one."""
         return (product - self.slack - self.shift) / self.unit
 
-    def run(self, start: int, end: int) -> tuple[Places, Scores]:
-        """Places of all rows in a part that may be among the k best, with what they reach."""
-        pool, floor = _Pool(self.k, 2 * self.slack / self.unit), -np.inf
-        out = np.empty((1, _BLOCK), dtype=np.float32)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scan:
+    """Some queries against all codes; several threads may run parts of it."""
+
+    codes: Codes
+    rows: Rows
+    asked: Sequence[_Asked]
+    k: int
+    wanted: npt.NDArray[np.bool_] | None
+
+    def run(self, start: int, end: int) -> list["_Pool"]:
+        """For each query, all rows of a part that may be among the k best."""
+        pools = [_Pool(self.k, 2 * one.slack / one.unit) for one in self.asked]
+        multiply = self._one() if len(self.asked) == 1 else self._many()
         for block in blocks(end - start, _BLOCK):
             here = slice(start + block.start, start + block.stop)
-            reached = self._reached(here, out)
-            floor = pool.take(here.start, reached, floor)
-        return pool.all(floor)
+            for pool, one, reached in zip(pools, self.asked, multiply(here), strict=True):
+                bias = self.rows.bias(here)
+                if bias is not None and one.bias:
+                    np.add(reached, bias * np.float32(one.bias / one.unit), out=reached)
+                if self.wanted is not None:
+                    reached[~self.wanted[here]] = -np.inf
+                pool.take(here.start, reached)
+        for pool in pools:
+            pool.prune()
+        return pools
 
-    def _reached(self, here: slice, out: Scores) -> Scores:
-        count = here.stop - here.start
-        numkong.cdist(self.query, self.codes[here], "dot", out=out[:, :count])
-        reached = out[0, :count]
-        bias = self.rows.bias(here)
-        if bias is not None and self.bias:
-            reached += bias * np.float32(self.bias / self.unit)
-        if self.wanted is not None:
-            reached[~self.wanted[here]] = -np.inf
-        return reached
+    def _one(self) -> "_Products":
+        query, out = self.asked[0].code[None], np.empty((1, _BLOCK), dtype=np.float32)
+
+        def multiply(here: slice) -> Scores:
+            codes = self.codes[here]
+            numkong.cdist(query, codes, "dot", out=out[:, : len(codes)])
+            return out[:, : len(codes)]
+
+        return multiply
+
+    def _many(self) -> "_Products":
+        packed = numkong.dots_pack(np.stack([one.code for one in self.asked]))
+
+        def multiply(here: slice) -> Scores:
+            products = np.asarray(numkong.dots_packed(self.codes[here], packed))
+            return np.ascontiguousarray(products.T, dtype=np.float32)
+
+        return multiply
+
+
+_Products = Callable[[slice], Scores]
+"""Products (queries, rows) of codes with a block of rows; good until the next."""
 
 
 class _Pool:
     """What may be among the k best of a part, while it is scanned."""
 
     def __init__(self, k: int, slack: float) -> None:
-        self._k, self._slack = k, slack
-        self._places: list[Places] = []
-        self._reached: list[Scores] = []
+        self.places: Places = np.empty(0, dtype=np.int64)
+        self.reached: Scores = np.empty(0, dtype=np.float32)
+        self._k, self._slack, self._floor = k, slack, -np.inf
+        self._new: list[tuple[Places, Scores]] = []
         self._count = 0
 
-    def take(self, start: int, reached: Scores, floor: float) -> float:
-        """Look at a block of rows; returns what the next must reach."""
-        at = np.flatnonzero(reached > floor)
-        self._places.append(at + start)
-        self._reached.append(reached[at])
+    def take(self, start: int, reached: Scores) -> None:
+        """Look at what a block of rows reaches."""
+        at = np.flatnonzero(reached > self._floor)
+        self._new.append((at + start, reached[at]))
         self._count += len(at)
-        if self._count <= 4 * self._k + _MANY:
-            return floor
-        places, reached = self.all(floor)
-        floor = max(floor, float(np.partition(reached, -self._k)[-self._k]) - self._slack)
-        kept = reached > floor
-        self._places, self._reached = [places[kept]], [reached[kept]]
-        self._count = int(kept.sum())
-        return floor
+        if self._count > 2 * self._k + _MANY:
+            self.prune()
 
-    def all(self, floor: float) -> tuple[Places, Scores]:
-        """Everything that is still there and reaches so much."""
-        places, reached = np.concatenate(self._places), np.concatenate(self._reached)
-        kept = reached > floor
-        return places[kept], reached[kept]
+    def prune(self) -> None:
+        """Leave out what is too far below the k-th best."""
+        self.places = np.concatenate([self.places, *(places for places, _ in self._new)])
+        self.reached = np.concatenate([self.reached, *(reached for _, reached in self._new)])
+        self._new, self._count = [], 0
+        if len(self.reached) > self._k:
+            best = float(np.partition(self.reached, -self._k)[-self._k])
+            self._floor = max(self._floor, best - self._slack)
+            kept = self.reached > self._floor
+            self.places, self.reached = self.places[kept], self.reached[kept]
 
 
 _MANY = 1_000
@@ -237,5 +286,5 @@ def _coded(rows: Vectors, step: float) -> tuple[Codes, Scores, Scores]:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="scan")

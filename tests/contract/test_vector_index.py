@@ -13,6 +13,7 @@ from engine.types import Ids, Scores, Vectors
 from engine.vectors import VectorIndexKind
 from engine.vectors.flat import FlatIndex
 from engine.vectors.rows import Rows
+from engine.vectors.scan import ScanIndex
 from making import ids, rows, some_rows
 from strategies import asked, stored
 
@@ -169,3 +170,18 @@ def test_chosen_rows_of_many_agree_with_the_oracle(kind: VectorIndexKind, share:
 
     for query in some_rows(3, dim=8, seed=2):
         assert_agrees(index.search(query, 60, chosen), known[kept], added[kept], query, 60)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 70])
+def test_many_queries_at_once_are_answered_as_one_by_one(count: int) -> None:
+    added = some_rows(40_000, dim=24)
+    known = np.arange(100, 40_100, dtype=np.int64)
+    for bias in (None, np.random.default_rng(1).normal(0, 0.3, 40_000).astype(np.float32)):
+        rows = Rows(added.astype(np.float16), bias)
+        index = ScanIndex.build(known, rows, Memory())
+        queries = some_rows(count, dim=rows.dim, seed=3)
+
+        for query, (found, scores) in zip(queries, index.search_many(queries, 20), strict=True):
+            expected_ids, expected = index.search(query, 20)
+            assert found.tolist() == expected_ids.tolist()
+            assert np.allclose(scores, expected, atol=TOLERANCE)
