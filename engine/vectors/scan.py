@@ -34,8 +34,8 @@ _ROWS_OF_A_PART = 50_000
 _QUERIES = 64
 """That share one reading of the rows."""
 
-_READ_COST = 8
-"""Reading a chosen row costs as much as scanning so many."""
+_GATHER_COST = 4
+"""Looking at a chosen code costs as much as scanning so many."""
 
 _LOOSE = 1e-4
 """The share of rows that are not rounded well: one large component would make all codes coarse."""
@@ -113,9 +113,8 @@ class ScanIndex:
         k = min(k, len(self._ids) if chosen is None else len(chosen))
         if k < 1:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        if chosen is None or len(chosen) * _READ_COST > len(self._ids):
-            (chosen,) = self._promising([query], k, chosen)
-        return top_k(self._ids[chosen], self._rows[chosen] @ query, k)
+        (places,) = self._promising([query], k, chosen)
+        return top_k(self._ids[places], self._rows[places] @ query, k)
 
     def search_many(self, queries: Vectors, k: int) -> list[tuple[Ids, Scores]]:
         """What `search` finds for each query (m, dim), the rows being read once for many."""
@@ -132,13 +131,16 @@ class ScanIndex:
     def _promising(self, queries: Sequence[Vectors], k: int, chosen: Places | None) -> list[Places]:
         """For each query, places among which the k best are: rounding cannot have hidden one."""
         asked = [_Asked.of(one, self._rows, self._scale) for one in queries]
-        wanted = None
-        if chosen is not None:
+        wanted = gathered = None
+        if chosen is not None and len(chosen) * _GATHER_COST < len(self._ids):
+            gathered = chosen
+        elif chosen is not None:
             wanted = np.zeros(len(self._ids), dtype=bool)
             wanted[chosen] = True
-        scan = _Scan(self._codes, self._rows, asked, k, wanted)
-        parts = max(1, min(os.cpu_count() or 1, len(self._ids) // _ROWS_OF_A_PART))
-        bounds = np.linspace(0, len(self._ids), parts + 1).astype(int).tolist()
+        scan = _Scan(self._codes, self._rows, asked, k, wanted, gathered)
+        count = len(self._ids) if gathered is None else len(gathered)
+        parts = max(1, min(os.cpu_count() or 1, count // _ROWS_OF_A_PART))
+        bounds = np.linspace(0, count, parts + 1).astype(int).tolist()
         if parts == 1:
             found = [scan.run(*bounds)]
         else:
@@ -196,27 +198,34 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scan:
-    """Some queries against all codes; several threads may run parts of it."""
+    """Some queries against codes; several threads may run parts of it.
+
+    Attributes:
+        wanted: which of all rows may be found; None for all.
+        gathered: the places of the rows that are looked at; None for all.
+    """
 
     codes: Codes
     rows: Rows
     asked: Sequence[_Asked]
     k: int
     wanted: npt.NDArray[np.bool_] | None
+    gathered: Places | None
 
     def run(self, start: int, end: int) -> list["_Pool"]:
         """For each query, all rows of a part that may be among the k best."""
         pools = [_Pool(self.k, 2 * one.slack / one.unit) for one in self.asked]
         multiply = self._one() if len(self.asked) == 1 else self._many()
         for block in blocks(end - start, _BLOCK):
-            here = slice(start + block.start, start + block.stop)
+            where = slice(start + block.start, start + block.stop)
+            here = where if self.gathered is None else self.gathered[where]
             for pool, one, reached in zip(pools, self.asked, multiply(here), strict=True):
                 bias = self.rows.bias(here)
                 if bias is not None and one.bias:
                     np.add(reached, bias * np.float32(one.bias / one.unit), out=reached)
                 if self.wanted is not None:
                     reached[~self.wanted[here]] = -np.inf
-                pool.take(here.start, reached)
+                pool.take(here, reached)
         for pool in pools:
             pool.prune()
         return pools
@@ -224,7 +233,7 @@ class _Scan:
     def _one(self) -> "_Products":
         query, out = self.asked[0].code[None], np.empty((1, _BLOCK), dtype=np.float32)
 
-        def multiply(here: slice) -> Scores:
+        def multiply(here: slice | Places) -> Scores:
             codes = self.codes[here]
             numkong.cdist(query, codes, "dot", out=out[:, : len(codes)])
             return out[:, : len(codes)]
@@ -234,14 +243,14 @@ class _Scan:
     def _many(self) -> "_Products":
         packed = numkong.dots_pack(np.stack([one.code for one in self.asked]))
 
-        def multiply(here: slice) -> Scores:
+        def multiply(here: slice | Places) -> Scores:
             products = np.asarray(numkong.dots_packed(self.codes[here], packed))
             return np.ascontiguousarray(products.T, dtype=np.float32)
 
         return multiply
 
 
-_Products = Callable[[slice], Scores]
+_Products = Callable[[slice | Places], Scores]
 """Products (queries, rows) of codes with a block of rows; good until the next."""
 
 
@@ -255,10 +264,11 @@ class _Pool:
         self._new: list[tuple[Places, Scores]] = []
         self._count = 0
 
-    def take(self, start: int, reached: Scores) -> None:
-        """Look at what a block of rows reaches."""
+    def take(self, here: slice | Places, reached: Scores) -> None:
+        """Look at what the rows at these places reach."""
         at = np.flatnonzero(reached > self._floor)
-        self._new.append((at + start, reached[at]))
+        places = here[at] if isinstance(here, np.ndarray) else at + here.start
+        self._new.append((places, reached[at]))
         self._count += len(at)
         if self._count > 2 * self._k + _MANY:
             self.prune()
