@@ -12,7 +12,7 @@ process, and after a power cut nobody is to blame.
 import json
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,9 +59,17 @@ class Inflight:
         if self._deaths:
             self._writer.set_setting(_SETTING, "")
 
-    def deaths(self, file: FoundFile) -> int | None:
-        """How often a run died while it read a file alone; None for a file without suspicion."""
-        return self._deaths.get(_key(file))
+    def suspected(self, files: Iterable[FoundFile]) -> dict[FoundFile, int]:
+        """Those under suspicion, with how often a run died while it read each alone."""
+        if not self._deaths:
+            return {}
+        keys = ((one, _key(one)) for one in files)
+        return {one: self._deaths[key] for one, key in keys if key in self._deaths}
+
+    def unsuspected(self, files: Sequence[FoundFile]) -> Sequence[FoundFile]:
+        """The others, in their order."""
+        suspects = self.suspected(files)
+        return [one for one in files if one not in suspects] if suspects else files
 
     @contextmanager
     def holding(self, file: FoundFile) -> Iterator[None]:

@@ -91,7 +91,7 @@ def index(
         todo = _plan(writer, walks)
         before = [row for row in todo.keep if row.state is State.FAILED]
         lacking = [*before, *(row for one in walks for row in one.lacking(writer))]
-        skipped = [*(Skip(_path_of(row), row.reason) for row in lacking), *_refused(scans)]
+        skipped = [*(_skip_of(row) for row in lacking), *_refused(scans)]
         for skip in skipped:
             log_skip(skip)
         transcribers = remembered(writer, words)
@@ -174,6 +174,10 @@ def _plan(writer: CatalogueWriter, walks: Sequence[Walked]) -> Plan:
     return plan(files, rows, [folder for one in walks for folder, _ in one.found.unreadable])
 
 
+def _skip_of(row: FileRecord) -> Skip:
+    return Skip(os.path.join(row.root, os.fsdecode(row.path)), row.reason)  # noqa: PTH118
+
+
 def _path_of(row: FileRecord) -> Path:
     return row.root / os.fsdecode(row.path)
 
@@ -199,6 +203,7 @@ class _Run:
     failed: list[FileRecord] = field(default_factory=list)
     failures: list[FileRecord] = field(default_factory=list)
     failed_digests: dict[bytes, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
     before: dict[tuple[Path, bytes], bytes | None] = field(init=False)
     gone: Counter[bytes | None] = field(init=False)
     used: dict[int, Encoder] = field(default_factory=dict)
@@ -221,7 +226,7 @@ class _Run:
         self.since = time.monotonic()
         # New names first: their bytes may be known from a file that is overwritten or gone.
         for part in (self.plan.add, self.plan.refresh):
-            self._finish([one for one in part if self.inflight.deaths(one) is None])
+            self._finish(self.inflight.unsuspected(part))
         self._work_on_suspects()
         if self.plan.remove:
             self.writer.write([], [], self.plan.remove)
@@ -229,8 +234,7 @@ class _Run:
     def _work_on_suspects(self) -> None:
         """Read alone, and commit at once, what was in hand when runs were killed; worst last."""
         self.inflight.alone = True
-        deaths = {one: self.inflight.deaths(one) for one in self.plan.work}
-        suspects = {one: often for one, often in deaths.items() if often is not None}
+        suspects = self.inflight.suspected(self.plan.work)
         for file in sorted(suspects, key=suspects.__getitem__):
             if suspects[file] >= MAX_DEATHS:
                 self._fail(file, REASON, None)
@@ -263,10 +267,11 @@ class _Run:
                 self._fail(file, found.reason, found.digest)
 
     def _fail(self, file: FoundFile, reason: str, digest: bytes | None) -> None:
+        reason = self.reasons.setdefault(reason, reason)  # thousands may fail for one
         row = FileRecord(file.root, file.path, file.stamp, State.FAILED, reason)
         self.failed.append(row)
         self.failures.append(row)
-        log_skip(Skip(_path_of(row), reason))
+        log_skip(_skip_of(row))
         if digest is not None:
             self.failed_digests[digest] = reason
 
@@ -341,7 +346,7 @@ class _Run:
         self, walks: Sequence[Walked], skipped: Sequence[Skip], away: tuple[Path, ...]
     ) -> IndexReport:
         """The counts of the whole run; what was skipped before any file was read included."""
-        skips = [*skipped, *(Skip(_path_of(row), row.reason) for row in self.failures)]
+        skips = [*skipped, *(_skip_of(row) for row in self.failures)]
         failed_paths = {(row.root, row.path) for row in self.failures}
         return IndexReport(
             added=_without(self.plan.add, failed_paths) - self.moved,
@@ -354,7 +359,7 @@ class _Run:
             removed=len(self.plan.remove) - self.moved,
             encoded=self.encoded,
             segments=self.segments,
-            skipped=tuple(sorted(skips, key=lambda skip: skip.path)),
+            skipped=tuple(sorted(skips, key=lambda skip: skip.file)),
             ignored=tuple(path for one in walks for path in one.found.ignored),
             away=away,
         )
@@ -363,8 +368,8 @@ class _Run:
 def _refused(scans: Sequence[Scan]) -> Iterator[Skip]:
     """What no run would read: what is no media file of ours, and closed folders."""
     for one in scans:
-        yield from (Skip(file.absolute, why) for file, why in one.refused)
-        yield from (Skip(folder, why) for folder, why in one.unreadable)
+        yield from (Skip(str(file.absolute), why) for file, why in one.refused)
+        yield from (Skip(str(folder), why) for folder, why in one.unreadable)
 
 
 def _without(files: Sequence[FoundFile], failed: set[tuple[Path, bytes]]) -> int:

@@ -51,6 +51,8 @@ def plan(
         unreadable: folders that could not be listed: what is known of them is kept.
     """
     known = {(row.root, row.path): row for row in rows}
+    if not known:  # as at first, when there are most of them
+        return Plan(tuple(found), (), (), ())
     seen = {(one.root, one.path) for one in found}
     matched = [(one, known.get((one.root, one.path))) for one in found]
     stale = [(one, row) for one, row in matched if row is not None and _is_stale(one, row)]

@@ -213,7 +213,7 @@ class _Move:
         self._writer.keep_only(_sets(self._target), switched)
         self._writer.write([], [], self._refused_before())
         self._library.publish(self._writer, self._target)
-        skipped = tuple(Skip(_path_of(row), row.reason) for row in rows)
+        skipped = tuple(Skip(str(_path_of(row)), row.reason) for row in rows)
         return MoveReport(self._target.name, switched=True, encoded=self._encoded, skipped=skipped)
 
     def _refused_before(self) -> list[FileRecord]:

@@ -120,7 +120,7 @@ class Transcription:
         try:
             words = words_of(one, content, self._decoders)
         except ModelError as error:
-            self._skips.append(Skip(_path_of(content), error.sentence))
+            self._skips.append(Skip(str(_path_of(content)), error.sentence))
             log_skip(self._skips[-1])
             words = ()
         batch.add(content.id, words)

@@ -2,8 +2,9 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from terminal import Terminal, as_nobody
 
 from engine.library import Library
+from indexer import scan as walk
 from indexer.scan import scan
 from making import caption, picture, tone
 
@@ -233,13 +235,13 @@ def test_a_folder_that_may_be_listed_but_not_entered(seehear: Terminal) -> None:
     picture(root / "open.png", seed=1)
     picture(root / "closed" / "inside.png", seed=2)
 
-    def denied(path: str, *, real: Callable[..., os.stat_result] = os.lstat) -> os.stat_result:
-        if str(path).endswith("inside.png"):
+    def denied(name: str, status: os.stat_result, *, real: Any = walk._entry) -> Any:
+        if name == "inside.png":
             raise PermissionError(13, "Permission denied")
-        return real(path)
+        return real(name, status)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.scan.os.lstat", denied)
+        patch.setattr(walk, "_entry", denied)
         found = scan(root, root)
 
     assert [one.path for one in found.files] == [b"open.png"]

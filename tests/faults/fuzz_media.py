@@ -33,9 +33,6 @@ WARM_UP = 200
 """Files after which memory has what it needs anyway."""
 
 MAX_WORKER_MIB, MAX_GROWTH_MIB = 2048, 50
-KIB_A_FILE = 1
-"""What a run holds of each file while it goes on: its name, its stamp, why it failed."""
-
 MIB = 1 << 20
 
 REPEATABLE = {"fflags": "+bitexact"}
@@ -238,7 +235,7 @@ def run(tally: Tally, count: int) -> None:
         with tally.trial("the library is sound"):
             assert opened.verify().findings == ()
     workers.dismiss()
-    _check_memory(tally, growth, count, memory_mib(resource.RUSAGE_CHILDREN))
+    _check_memory(tally, growth, memory_mib(resource.RUSAGE_CHILDREN))
     reasons = Counter(row.reason.partition(":")[0] or "indexed" for row in states.values())
     tally.notes.append(f"{report.seconds:.1f} s; {dict(reasons.most_common())}")
 
@@ -250,9 +247,9 @@ def indexed_mutants(library: Library, root: Path, count: int, seed: int) -> Inde
     return index(library, [root], workers=2, guard=GUARD)
 
 
-def _check_memory(tally: Tally, growth: float, files: int, worker: float) -> None:
+def _check_memory(tally: Tally, growth: float, worker: float) -> None:
     with tally.trial("memory of this process"):
-        assert growth < MAX_GROWTH_MIB + files * KIB_A_FILE / 1024, growth
+        assert growth < MAX_GROWTH_MIB, growth
     with tally.trial("memory of a worker"):
         assert worker < MAX_WORKER_MIB, worker
     tally.notes.append(f"workers at most {worker:.0f} MiB, this process {growth:.0f} MiB more")
