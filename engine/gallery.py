@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,16 +22,21 @@ from engine.rank.maxima import surprise
 from engine.store import snapshots
 from engine.store.catalogue import CatalogueReader
 from engine.store.records import SnapshotRecord
-from engine.store.writer import CatalogueWriter
 from engine.types import Embeddings, Ids, Modality, Scores, Space, Vectors
 from engine.vectors.flat import FlatIndex
 from engine.vectors.rows import Digests, Halves, Rows, digests_of
+
+if TYPE_CHECKING:
+    from engine.store.writer import CatalogueWriter
 
 _RECIPE = "7"
 """Rises when rows are derived in another way, so that older snapshots are not used."""
 
 DELTA = 1_000
 """So many changes since the newest snapshot (or a tenth of its rows, if fewer) make a new one."""
+
+_FEW = 256
+"""Rows that are compared with all plain queries at once: more are no faster, and take room."""
 
 _BYTES = 3
 """Of a component, as a row and as a code."""
@@ -313,7 +318,7 @@ def _asking(queries: Vectors, dim: int) -> Vectors:
 def _background(queries: Vectors, rows: Table) -> Background:
     """What these queries (m, dim) find at best among rows (n, dim)."""
     best = np.full((len(queries), NEAR), -np.inf, dtype=np.float32)
-    for block in blocks(len(rows)):
+    for block in blocks(len(rows), _FEW):
         seen = np.concatenate([best, queries @ rows[block].T], axis=1)
         best = np.partition(seen, seen.shape[1] - NEAR, axis=1)[:, -NEAR:]
     best = np.where(np.isfinite(best), best, best.max(axis=1, keepdims=True))
@@ -457,7 +462,7 @@ def _refuse(file: Path, passed_over: Collection[Path]) -> None:
 
 
 def publish_gallery(
-    catalogue: CatalogueWriter, folder: Path, key: GalleryKey, tuner: Tuner | None = None
+    catalogue: "CatalogueWriter", folder: Path, key: GalleryKey, tuner: Tuner | None = None
 ) -> bool:
     """Write a fresh snapshot when the newest one is behind; says whether it wrote one."""
     seq = catalogue.seq()

@@ -45,7 +45,6 @@ from engine.store.folder import ANYWHERE, CATALOGUE, is_there, locked, require_n
 from engine.store.folder import create as create_folder
 from engine.store.reading import Reread, reread
 from engine.store.records import Content, FileRecord
-from engine.store.writer import CatalogueWriter
 from engine.types import Ids, Modality, Space
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from engine.collect.clusters import Cluster
     from engine.collect.dupes import Dupes
     from engine.collect.labels import Labelled
+    from engine.store.writer import CatalogueWriter
 
 MOVING = "moving"
 """The setting that holds how far a move to another profile is (indexer.switch)."""
@@ -450,7 +450,7 @@ class Library(Shelf):
     # --- writing -----------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self, *, adopt: bool = True, sealed: bool = True) -> Iterator[CatalogueWriter]:
+    def writing(self, *, adopt: bool = True, sealed: bool = True) -> Iterator["CatalogueWriter"]:
         """The catalogue for writing; LibraryLockedError while another process writes.
 
         Args:
@@ -489,8 +489,10 @@ class Library(Shelf):
                 log.warning("note: %s", remark)
 
     @contextmanager
-    def _unsealed(self) -> Iterator[CatalogueWriter]:
+    def _unsealed(self) -> Iterator["CatalogueWriter"]:
         """The catalogue without its seal, which it gets back when the log is folded in."""
+        from engine.store.writer import CatalogueWriter  # with SQLAlchemy, likewise
+
         file = self.path / CATALOGUE
         with written(self.path):
             seal.take_off(file)
@@ -506,7 +508,7 @@ class Library(Shelf):
                 raise
             self._put_away(writer)
 
-    def _put_away(self, writer: CatalogueWriter, *, patient: bool = True) -> None:
+    def _put_away(self, writer: "CatalogueWriter", *, patient: bool = True) -> None:
         """Fold the log in and seal the catalogue; what has no room for that waits, unsealed."""
         # Our own reader stays open, so SQLite does not fold the log in by itself.
         try:
@@ -517,7 +519,7 @@ class Library(Shelf):
         except (EngineError, OSError) as error:
             log.warning("the catalogue stays unsealed: %s", error)
 
-    def publish(self, writer: CatalogueWriter, profile: Profile | None = None) -> int:
+    def publish(self, writer: "CatalogueWriter", profile: Profile | None = None) -> int:
         """Write fresh snapshots where they are behind or gone; returns how many were written.
 
         Where there is no room for them, `remarks` says so: they only make searches faster.
@@ -538,7 +540,7 @@ class Library(Shelf):
         return count
 
     def follow(
-        self, writer: CatalogueWriter, profile: Profile, settings: Mapping[str, str]
+        self, writer: "CatalogueWriter", profile: Profile, settings: Mapping[str, str]
     ) -> None:
         """Derive what a profile needs, then write down the settings by which searches follow.
 
@@ -551,7 +553,7 @@ class Library(Shelf):
         snapshots.discard(self._snapshots, writer.drop_snapshots(gone))
         self._refresh()
 
-    def record_makers(self, writer: CatalogueWriter, encoders: Iterable[Encoder]) -> None:
+    def record_makers(self, writer: "CatalogueWriter", encoders: Iterable[Encoder]) -> None:
         """Write down what computed the vectors: which engine, where, in which precision.
 
         It does not change what a space is; whoever compares libraries may want to know.

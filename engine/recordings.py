@@ -6,6 +6,7 @@ Derived: a snapshot, mapped into memory, and what was committed since.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,10 @@ from engine.rank.landmarks import (
 from engine.store import snapshots
 from engine.store.catalogue import CatalogueReader
 from engine.store.records import SnapshotRecord
-from engine.store.writer import CatalogueWriter
 from engine.types import Ids, Span
+
+if TYPE_CHECKING:
+    from engine.store.writer import CatalogueWriter
 
 NAME = "landmarks"
 """Of the snapshots."""
@@ -179,7 +182,7 @@ def open_recordings(catalogue: CatalogueReader, folder: Path) -> Heard:
     return Heard((Recordings.of(catalogue.peaks_since(0)),), tuple(remarks))
 
 
-def publish_recordings(catalogue: CatalogueWriter, folder: Path) -> bool:
+def publish_recordings(catalogue: "CatalogueWriter", folder: Path) -> bool:
     """Write a fresh snapshot when the newest one is behind; says whether it wrote one."""
     seq, newest = catalogue.seq(), next(iter(_snapshots(catalogue)), None)
     there, since = catalogue.peaks_kept(newest.seq if newest else 0)

@@ -35,6 +35,9 @@ LOOKED_AT = 20_000
 SHARED = 3
 """Contents that may share a name; one that more have says too little of each."""
 
+_FEW = 256
+"""Rows that are compared with a bank of a thousand at once: more are no faster, and take room."""
+
 _LONGEST_CAPTION = 300
 _AT_ONCE = 64
 
@@ -196,5 +199,5 @@ def biases(rows: Table, bank: Vectors) -> Scores:
 
 
 def _biases(rows: Table, bank: Vectors) -> Iterator[Scores]:
-    for block in blocks(len(rows)):
+    for block in blocks(len(rows), _FEW):
         yield nnn(bank @ rows[block].T, alpha=1.0, near=NEAR)

@@ -5,21 +5,9 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Select,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    true,
-)
 
 from engine.errors import EngineError, LibraryDamagedError, LibraryVersionError
 from engine.query import Field, Filter
@@ -29,9 +17,9 @@ from engine.store import (
     filters,
     labels,
     landmarks,
+    layout,
     links,
     listings,
-    schema,
     vectors,
     views,
     words,
@@ -53,9 +41,13 @@ from engine.store.records import (
     WordKind,
 )
 from engine.store.resolve import resolve
+from engine.store.session import ReadingEngine, Session
 from engine.store.vectors import Stored
 from engine.store.windows import Windows, contents_in, windows_of
 from engine.types import Embeddings, Ids, Modality, Space
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 _OLDER = "An older seehear wrote this library: it has no words and no facts of files to search by"
 _UNLABELLED = "An older seehear wrote this library: it has no labels to search by"
@@ -65,7 +57,7 @@ _UPGRADE = "bring it up to date with: seehear rebuild"
 class CatalogueReader:
     """Everything that can be asked of a catalogue, through one connection that cannot write."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
+    def __init__(self, path: Path, engine: "ReadingEngine | Engine") -> None:
         self.path = path
         self._engine = engine
 
@@ -74,7 +66,7 @@ class CatalogueReader:
         self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[Session]:
         with mapped_errors(self.path), self._engine.connect() as connection:
             try:
                 yield connection
@@ -89,10 +81,10 @@ class CatalogueReader:
         with self._reading() as connection:
             application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if application != schema.APPLICATION_ID:
+        if application != layout.APPLICATION_ID:
             raise LibraryDamagedError(self.path, "it is not a seehear catalogue")
-        if version > schema.FORMAT_VERSION:
-            raise LibraryVersionError(self.path, version, schema.FORMAT_VERSION)
+        if version > layout.FORMAT_VERSION:
+            raise LibraryVersionError(self.path, version, layout.FORMAT_VERSION)
 
     def format(self) -> int:
         """The version of the format that it has."""
@@ -106,16 +98,20 @@ class CatalogueReader:
 
     def setting(self, key: str) -> str | None:
         """The value of a setting, or None."""
-        query = select(schema.setting.c.value).where(schema.setting.c.key == key)
+        query = "SELECT value FROM setting WHERE key = ?"
         with self._reading() as connection:
-            return connection.execute(query).scalar_one_or_none()
+            value: str | None = connection.exec_driver_sql(query, (key,)).scalar_one_or_none()
+        return value
 
     def settings(self, beginning: str) -> dict[str, str]:
         """Settings whose names begin so, without that beginning."""
-        query = select(schema.setting).where(schema.setting.c.key.startswith(beginning))
         with self._reading() as connection:
-            rows = connection.execute(query).all()
-        return {row.key.removeprefix(beginning): row.value for row in rows}
+            rows = connection.exec_driver_sql("SELECT key, value FROM setting").all()
+        return {
+            row.key.removeprefix(beginning): row.value
+            for row in rows
+            if row.key.startswith(beginning)
+        }
 
     def seq(self) -> int:
         """The number of the last commit."""
@@ -124,13 +120,13 @@ class CatalogueReader:
     def roots(self) -> tuple[Path, ...]:
         """The indexed folders, in the order they were added."""
         with self._reading() as connection:
-            rows = connection.execute(select(schema.root.c.path).order_by(schema.root.c.id))
+            rows = connection.exec_driver_sql("SELECT path FROM root ORDER BY id")
             return tuple(Path(os.fsdecode(row.path)) for row in rows)
 
     def spaces(self) -> dict[str, Space]:
         """The spaces that hold vectors, by name."""
         with self._reading() as connection:
-            rows = connection.execute(select(schema.space)).all()
+            rows = connection.exec_driver_sql("SELECT name, dim, fingerprint FROM space").all()
         return {row.name: Space(row.name, row.dim, row.fingerprint) for row in rows}
 
     def files(
@@ -143,43 +139,29 @@ class CatalogueReader:
             below: a relative path: only that file, or those below that folder.
             without: folders, relative to the root, whose own files are left out.
         """
-        query = (
-            select(schema.file, schema.content.c.digest)
-            .join(schema.root)
-            .outerjoin(schema.content, schema.content.c.id == schema.file.c.content_id)
-            .where(schema.root.c.path == os.fsencode(root), _lies(below))
-            .order_by(schema.file.c.path)
-        )
+        where, values = _lies(below)
+        query = f"{_FILES} WHERE r.path = ? AND {where} ORDER BY f.path"
         with self._reading() as connection:
             return [
                 _file_record(root, row)
-                for row in connection.execute(query)
+                for row in connection.exec_driver_sql(query, (os.fsencode(root), *values))
                 if not without or listings.outside(without, row.path)
             ]
 
     def file_count(self, root: Path, below: bytes = b"") -> int:
         """How many files a root has, or one of its folders."""
-        query = (
-            select(func.count())
-            .select_from(schema.file.join(schema.root))
-            .where(schema.root.c.path == os.fsencode(root), _lies(below))
-        )
+        where, values = _lies(below)
+        query = f"{_COUNT} WHERE r.path = ? AND {where}"
         with self._reading() as connection:
-            return int(connection.execute(query).scalar_one())
+            found = connection.exec_driver_sql(query, (os.fsencode(root), *values))
+            return int(found.scalar_one())
 
     def lacking_files(self, root: Path) -> list[FileRecord]:
         """The files of a root that could not be indexed, in the order of their paths."""
-        query = (
-            select(schema.file, literal(None).label("digest"))
-            .join(schema.root)
-            .where(
-                schema.root.c.path == os.fsencode(root),
-                schema.file.c.state != literal_column("'indexed'"),  # as the index has it
-            )
-            .order_by(schema.file.c.path)
-        )
+        query = f"{_FILES} WHERE r.path = ? AND f.state != 'indexed' ORDER BY f.path"
         with self._reading() as connection:
-            return [_file_record(root, row) for row in connection.execute(query)]
+            rows = connection.exec_driver_sql(query, (os.fsencode(root),))
+            return [_file_record(root, row) for row in rows]
 
     def listings(self, root: Path) -> dict[bytes, Listing]:
         """What the folders of a root looked like, by their relative paths."""
@@ -191,15 +173,10 @@ class CatalogueReader:
         for root in self.roots():
             if not path.is_relative_to(root):
                 continue
-            relative = os.fsencode(path.relative_to(root))
-            query = (
-                select(schema.file, schema.content.c.digest)
-                .join(schema.root)
-                .outerjoin(schema.content, schema.content.c.id == schema.file.c.content_id)
-                .where(schema.root.c.path == os.fsencode(root), schema.file.c.path == relative)
-            )
+            values = (os.fsencode(root), os.fsencode(path.relative_to(root)))
+            query = f"{_FILES} WHERE r.path = ? AND f.path = ?"
             with self._reading() as connection:
-                row = connection.execute(query).one_or_none()
+                row = connection.exec_driver_sql(query, values).one_or_none()
                 if row is not None:
                     return _file_record(root, row)
         return None
@@ -207,30 +184,21 @@ class CatalogueReader:
     def digests(self) -> set[bytes]:
         """The digests of all contents."""
         with self._reading() as connection:
-            return set(connection.execute(select(schema.content.c.digest)).scalars())
+            return set(connection.exec_driver_sql("SELECT digest FROM content").scalars())
 
     def content_at(self, digest: bytes) -> int | None:
         """The id of a content, or None."""
-        query = select(schema.content.c.id).where(schema.content.c.digest == digest)
+        query = "SELECT id FROM content WHERE digest = ?"
         with self._reading() as connection:
-            return connection.execute(query).scalar_one_or_none()
+            found: int | None = connection.exec_driver_sql(query, (digest,)).scalar_one_or_none()
+        return found
 
     def contents_after(self, content_id: int, modalities: Iterable[Modality]) -> list[Content]:
         """Contents of these modalities with greater ids, in order, each with its files."""
-        content, file = schema.content.c, schema.file.c
-        query = (
-            select(
-                content.id, content.digest, content.modality, content.format,
-                schema.root.c.path.label("root_path"), file.path, file.size, file.mtime_ns,
-                file.inode,
-            )
-            .select_from(schema.content.join(schema.file).join(schema.root))
-            .where(content.id > content_id, content.modality.in_([m.value for m in modalities]))
-            .order_by(content.id, file.id)
-        )  # fmt: skip
+        values = (content_id, json.dumps([m.value for m in modalities]))
         found: dict[int, Content] = {}
         with self._reading() as connection:
-            for row in connection.execute(query):
+            for row in connection.exec_driver_sql(_CONTENTS_AFTER, values):
                 one = found.get(row.id)
                 if one is None:
                     one = Content(row.id, row.digest, Modality(row.modality), row.format, [])
@@ -244,12 +212,14 @@ class CatalogueReader:
 
     def held(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of the digests that are there."""
-        column = schema.content.c.digest
+        query = "SELECT digest FROM content WHERE digest IN ({})"
         with self._reading() as connection:
             return {
                 digest
                 for part in chunks(list(digests))
-                for digest in connection.execute(select(column).where(column.in_(part))).scalars()
+                for digest in connection.exec_driver_sql(
+                    query.format(", ".join("?" * len(part))), tuple(part)
+                ).scalars()
             }
 
     def stored(self, space: Space, modality: Modality, seq: int = 0) -> Stored:
@@ -265,25 +235,13 @@ class CatalogueReader:
 
     def vectors_of(self, digest: bytes, space: Space) -> Embeddings:
         """The vectors of one content in a space, in the order of its segments."""
-        query = (
-            vectors.of_space(space)
-            .join(schema.segment)
-            .join(schema.content)
-            .where(schema.content.c.digest == digest)
-            .order_by(schema.segment.c.ordinal)
-        )
-        return self._embeddings(space, query)
+        with self._reading() as connection:
+            return vectors.of_content(connection, self.path, digest, space)
 
     def vectors_with(self, vector_ids: Ids, space: Space) -> Embeddings:
         """The vectors of these ids in a space, by vector id; ids that are gone are left out."""
-        wanted = func.json_each(json.dumps(vector_ids.tolist())).table_valued("value")
-        chosen = schema.vector.c.id.in_(select(wanted.c.value))
-        query = vectors.of_space(space).where(chosen).order_by(schema.vector.c.id)
-        return self._embeddings(space, query)
-
-    def _embeddings(self, space: Space, query: Select[tuple[int, bytes, int]]) -> Embeddings:
         with self._reading() as connection:
-            return vectors.joined(space, vectors.read(connection, self.path, space, query))
+            return vectors.with_ids(connection, self.path, vector_ids, space)
 
     def beside(self, contents: Sequence[int]) -> list[tuple[int, int]]:
         """Each of these media with the captions and subtitles that describe it, as contents."""
@@ -302,20 +260,17 @@ class CatalogueReader:
 
     def tombstones_since(self, seq: int) -> Ids:
         """Ids of the vectors removed after `seq`, sorted."""
-        column = schema.tombstone.c
-        query = select(column.vector_id).where(column.seq > seq).order_by(column.vector_id)
+        query = "SELECT vector_id FROM tombstone WHERE seq > ? ORDER BY vector_id"
         with self._reading() as connection:
-            return np.array(connection.execute(query).scalars().all(), dtype=np.int64)
+            return filters.ids_of(connection, query, (seq,))
 
     def snapshots(self, gallery: str | None = None) -> tuple[SnapshotRecord, ...]:
         """Receipts of derived files, newest first; of one gallery, or of all."""
-        query = select(schema.snapshot).order_by(schema.snapshot.c.id.desc())
-        if gallery is not None:
-            query = query.where(schema.snapshot.c.gallery == gallery)
         with self._reading() as connection:
             return tuple(
                 SnapshotRecord(r.gallery, r.fingerprint, r.seq, r.rows, r.name, r.size, r.sha256)
-                for r in connection.execute(query)
+                for r in connection.exec_driver_sql("SELECT * FROM snapshot ORDER BY id DESC")
+                if gallery in {None, r.gallery}
             )
 
     def resolve(self, vector_ids: Sequence[int]) -> list[Found]:
@@ -341,13 +296,13 @@ class CatalogueReader:
         """
         with self._reading() as connection:
             version = _version(connection)
-            if not filters_ and version < schema.DERIVED_SINCE:
+            if not filters_ and version < layout.DERIVED_SINCE:
                 query = "SELECT id FROM file WHERE state = 'indexed' ORDER BY id"
                 return filters.ids_of(connection, query, ())
             by_label = any(one.field is Field.LABEL for one in filters_)
-            if version >= (schema.LABELS_SINCE if by_label else schema.DERIVED_SINCE):
+            if version >= (layout.LABELS_SINCE if by_label else layout.DERIVED_SINCE):
                 return filters.admitted(connection, filters_)
-        lack = _OLDER if version < schema.DERIVED_SINCE else _UNLABELLED
+        lack = _OLDER if version < layout.DERIVED_SINCE else _UNLABELLED
         raise EngineError(f"{lack}.", hint=f"To use conditions, {_UPGRADE}")
 
     def vectors_of_files(self, file_ids: Ids, space: Space, modality: Modality) -> Ids:
@@ -417,7 +372,7 @@ class CatalogueReader:
     def peaks_since(self, seq: int) -> list[tuple[int, Codes]]:
         """The peaks of what is heard in contents, by their ids, committed after `seq`."""
         with self._reading() as connection:
-            has = _version(connection) >= schema.LANDMARKS_SINCE
+            has = _version(connection) >= layout.LANDMARKS_SINCE
             return landmarks.peaks_since(connection, self.path, seq) if has else []
 
     def peaks_kept(self, seq: int) -> tuple[int, int]:
@@ -428,7 +383,7 @@ class CatalogueReader:
     def unheard(self) -> list[int]:
         """Ids of sounds and videos whose peaks are not known: an older seehear indexed them."""
         with self._reading() as connection:
-            if _version(connection) >= schema.LANDMARKS_SINCE:
+            if _version(connection) >= layout.LANDMARKS_SINCE:
                 return landmarks.unheard(connection)
         return [one.id for one in self.contents_after(0, (Modality.AUDIO, Modality.VIDEO))]
 
@@ -457,9 +412,8 @@ class CatalogueReader:
 
     def living_vectors(self) -> Ids:
         """Ids of all vectors, sorted."""
-        query = select(schema.vector.c.id).order_by(schema.vector.c.id)
         with self._reading() as connection:
-            return np.array(connection.execute(query).scalars().all(), dtype=np.int64)
+            return filters.ids_of(connection, "SELECT id FROM vector ORDER BY id", ())
 
     def broken_vectors(self) -> list[str]:
         """Sentences about vectors that fail their checksums; empty when all is well."""
@@ -473,24 +427,38 @@ class CatalogueReader:
             return found + (checks.lost_labels(connection) if _is_labelled(connection) else [])
 
 
-def _version(connection: Connection) -> int:
+def _version(connection: Session) -> int:
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
-def _is_derived(connection: Connection) -> bool:
-    return _version(connection) >= schema.DERIVED_SINCE
+def _is_derived(connection: Session) -> bool:
+    return _version(connection) >= layout.DERIVED_SINCE
 
 
-def _is_labelled(connection: Connection) -> bool:
-    return _version(connection) >= schema.LABELS_SINCE
+def _is_labelled(connection: Session) -> bool:
+    return _version(connection) >= layout.LABELS_SINCE
 
 
-def _lies(below: bytes) -> ColumnElement[bool]:
-    """Whether a file is at a relative path or below it."""
+_FILES = """
+SELECT f.path, f.size, f.mtime_ns, f.inode, f.state, f.reason, c.digest
+FROM file AS f JOIN root AS r ON r.id = f.root_id LEFT JOIN content AS c ON c.id = f.content_id
+"""
+
+_COUNT = "SELECT count(*) FROM file AS f JOIN root AS r ON r.id = f.root_id"
+
+_CONTENTS_AFTER = """
+SELECT c.id, c.digest, c.modality, c.format, r.path AS root_path, f.path, f.size, f.mtime_ns,
+       f.inode
+FROM content AS c JOIN file AS f ON f.content_id = c.id JOIN root AS r ON r.id = f.root_id
+WHERE c.id > ? AND c.modality IN (SELECT value FROM json_each(?)) ORDER BY c.id, f.id
+"""
+
+
+def _lies(below: bytes) -> tuple[str, tuple[bytes, ...]]:
+    """Whether a file is at a relative path or below it, as SQL with its values."""
     if not below:
-        return true()
-    path, (first, last) = schema.file.c.path, listings.within(below)
-    return or_(path == below, (path >= first) & (path < last))
+        return "1", ()
+    return "(f.path = ? OR (f.path >= ? AND f.path < ?))", (below, *listings.within(below))
 
 
 def _file_record(root: Path, row: Any) -> FileRecord:  # noqa: ANN401  (a row of a typed query)

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Select, func, or_, select
-
-from engine.store import schema
-from engine.store.paths import SIDECAR_FORMAT
-from engine.store.records import State
+from engine.store.session import Session
 from engine.types import Modality
 
 _ROWS = 1_000
@@ -39,92 +35,90 @@ class Status:
     seq: int
 
 
-def status_of(connection: Connection, profile: str, roots: tuple[Path, ...], seq: int) -> Status:
+def status_of(connection: Session, profile: str, roots: tuple[Path, ...], seq: int) -> Status:
     """Counts of everything, and the files that could not be indexed."""
-    file, content, segment = schema.file.c, schema.content.c, schema.segment.c
-    files = (
-        select(content.modality, func.count())
-        .select_from(schema.file.join(schema.content))
-        .group_by(content.modality)
-    )
-    segments = (
-        select(content.modality, func.count(segment.id))
-        .select_from(schema.segment.join(schema.content))
-        .group_by(content.modality)
-    )
-    problems = (
-        select(schema.root.c.path.label("root_path"), file.path, file.reason)
-        .join(schema.root)
-        .where(file.state == State.FAILED.value)
-        .order_by(schema.root.c.path, file.path)
-    )
+    problems = connection.exec_driver_sql(_PROBLEMS).all()
     return Status(
         profile=profile,
         roots=roots,
-        files={Modality(m): n for m, n in connection.execute(files)},
-        segments={Modality(m): n for m, n in connection.execute(segments)},
-        contents=connection.execute(select(func.count(content.id))).scalar_one(),
-        problems=tuple(
-            (absolute(row.root_path, row.path), row.reason) for row in connection.execute(problems)
-        ),
+        files={Modality(row[0]): row[1] for row in connection.exec_driver_sql(_FILES)},
+        segments={Modality(row[0]): row[1] for row in connection.exec_driver_sql(_SEGMENTS)},
+        contents=connection.exec_driver_sql("SELECT count(*) FROM content").scalar_one(),
+        problems=tuple((absolute(row.root_path, row.path), row.reason) for row in problems),
         seq=seq,
     )
 
 
-def inconsistencies(connection: Connection, *, derived: bool) -> list[str]:
+_FILES = """
+SELECT c.modality, count(*) FROM file AS f JOIN content AS c ON c.id = f.content_id
+GROUP BY c.modality
+"""
+
+_SEGMENTS = """
+SELECT c.modality, count(*) FROM segment AS s JOIN content AS c ON c.id = s.content_id
+GROUP BY c.modality
+"""
+
+_PROBLEMS = """
+SELECT r.path AS root_path, f.path, f.reason FROM file AS f JOIN root AS r ON r.id = f.root_id
+WHERE f.state = 'failed' ORDER BY r.path, f.path
+"""
+
+
+_CHECKS = {
+    "indexed files have no content": """
+        SELECT count(*) FROM file WHERE state = 'indexed' AND content_id IS NULL
+    """,
+    "contents belong to no file": """
+        SELECT count(*) FROM content
+        WHERE id NOT IN (SELECT content_id FROM file WHERE content_id IS NOT NULL)
+    """,
+    "removed vectors are still there": """
+        SELECT count(*) FROM vector WHERE id IN (SELECT vector_id FROM tombstone)
+    """,
+}
+
+_SEGMENTS_ALONE = "SELECT count(*) FROM segment WHERE id NOT IN (SELECT segment_id FROM vector)"
+
+_CHECKS_DERIVED = {
+    "segments have no vector": f"{_SEGMENTS_ALONE} AND kind IS NULL",  # else they have words only
+    "indexed files have no facts (seehear rebuild brings them back)": """
+        SELECT count(*) FROM file AS f JOIN content AS c ON c.id = f.content_id
+        WHERE f.state = 'indexed' AND c.format <> 'xmp'
+        AND f.id NOT IN (SELECT file_id FROM fact)
+    """,
+}
+
+_CHECKS_PLAIN = {"segments have no vector": _SEGMENTS_ALONE}
+
+_LOST_LABELS = """
+SELECT count(*) FROM label WHERE content_id NOT IN (SELECT id FROM content)
+OR (segment_id IS NOT NULL AND segment_id NOT IN (SELECT id FROM segment))
+"""
+
+
+def inconsistencies(connection: Session, *, derived: bool) -> list[str]:
     """Sentences about rows that do not fit together; empty when all is well.
 
     `derived` says whether the catalogue has the derived tables.
     """
-    checks = {
-        "indexed files have no content": select(func.count(schema.file.c.id)).where(
-            schema.file.c.state == State.INDEXED.value, schema.file.c.content_id.is_(None)
-        ),
-        "contents belong to no file": select(func.count(schema.content.c.id)).where(
-            ~schema.content.c.id.in_(
-                select(schema.file.c.content_id).where(schema.file.c.content_id.is_not(None))
-            )
-        ),
-        "segments have no vector": select(func.count(schema.segment.c.id)).where(
-            ~schema.segment.c.id.in_(select(schema.vector.c.segment_id)),
-            *([schema.segment.c.kind.is_(None)] if derived else []),  # else they have words only
-        ),
-        "removed vectors are still there": select(func.count(schema.vector.c.id)).where(
-            schema.vector.c.id.in_(select(schema.tombstone.c.vector_id))
-        ),
-    }
-    if derived:
-        checks["indexed files have no facts (seehear rebuild brings them back)"] = (
-            select(func.count(schema.file.c.id))
-            .join(schema.content)
-            .where(
-                schema.file.c.state == State.INDEXED.value,
-                schema.content.c.format != SIDECAR_FORMAT,
-                ~schema.file.c.id.in_(select(schema.fact.c.file_id)),
-            )
-        )
-    return _told(connection, checks)
+    return _told(connection, _CHECKS | (_CHECKS_DERIVED if derived else _CHECKS_PLAIN))
 
 
-def lost_labels(connection: Connection) -> list[str]:
+def lost_labels(connection: Session) -> list[str]:
     """Sentences about labels of what is not there; empty when all is well."""
-    label = schema.label.c
-    gone = ~label.content_id.in_(select(schema.content.c.id))
-    cut = label.segment_id.is_not(None) & ~label.segment_id.in_(select(schema.segment.c.id))
-    counted = select(func.count(label.id))
-    return _told(connection, {"labels belong to no content": counted.where(or_(gone, cut))})
+    return _told(connection, {"labels belong to no content": _LOST_LABELS})
 
 
-def _told(connection: Connection, checks: Mapping[str, Select[int]]) -> list[str]:
-    counts = {text: connection.execute(query).scalar_one() for text, query in checks.items()}
+def _told(connection: Session, checks: Mapping[str, str]) -> list[str]:
+    counts = {text: connection.exec_driver_sql(sql).scalar_one() for text, sql in checks.items()}
     return [f"{count} {text}" for text, count in counts.items() if count]
 
 
-def broken_vectors(connection: Connection) -> list[str]:
+def broken_vectors(connection: Session) -> list[str]:
     """Sentences about vectors that fail their checksums; empty when all is well."""
-    vector = schema.vector.c
-    rows = connection.execute(select(vector.half, vector.crc32)).yield_per(_ROWS)
-    count = sum(zlib.crc32(row.half) != row.crc32 for row in rows)
+    found = connection.exec_driver_sql("SELECT half, crc32 FROM vector").partitions(_ROWS)
+    count = sum(zlib.crc32(row.half) != row.crc32 for rows in found for row in rows)
     return [f"{count} vectors fail their checksums"] if count else []
 
 

@@ -6,16 +6,18 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-from sqlalchemy import Engine, create_engine, event, pool
-from sqlalchemy.exc import DatabaseError
 
 from engine.errors import DiskError, DiskFullError, EngineError, LibraryDamagedError
 from engine.store.filters import km_between
+from engine.store.session import ReadingEngine
 from engine.store.texts import fits
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 PAGE_SIZE = 8192
 """Two float16 rows of 1608 components fit on such a page; on 4096 bytes only one would."""
@@ -34,20 +36,30 @@ _WRITER_SETTINGS = (
     "wal_autocheckpoint=1000",
     "trusted_schema=OFF",
 )
-# A stop while a connection is closed is nothing to be logged with a traceback; it goes on.
-logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 _READER_SETTINGS = ("busy_timeout=5000", "query_only=ON", "trusted_schema=OFF")
 
 
-def open_writer(path: Path) -> Engine:
+def open_writer(path: Path) -> "Engine":
     """The one connection that writes; the caller holds the library's lock."""
-    return _engine(path, "rwc", (f"page_size={PAGE_SIZE}", *_WRITER_SETTINGS))
+    from sqlalchemy import create_engine, event, pool
+
+    # A stop while a connection is closed is nothing to be logged with a traceback; it goes on.
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
+    connect = partial(_connect, path, "rwc", (f"page_size={PAGE_SIZE}", *_WRITER_SETTINGS))
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=pool.StaticPool)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:  # noqa: ANN401  (SQLAlchemy passes its own connection)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
 
 
-def open_reader(path: Path) -> Engine:
+def open_reader(path: Path) -> ReadingEngine:
     """A connection that only reads and never waits for the writer."""
-    return _engine(path, "ro&immutable=1" if _is_fixed(path) else "ro", _READER_SETTINGS)
+    mode = "ro&immutable=1" if _is_fixed(path) else "ro"
+    return ReadingEngine(partial(_connect, path, mode, _READER_SETTINGS))
 
 
 def copy_catalogue(source: Path, target: Path) -> None:
@@ -58,14 +70,10 @@ def copy_catalogue(source: Path, target: Path) -> None:
     """
     engine = open_reader(source)
     try:
-        with mapped_errors(source), closing(engine.raw_connection()) as reading:
-            ours = reading.driver_connection
-            if not isinstance(ours, sqlite3.Connection):
-                raise TypeError(type(ours))
-            with closing(sqlite3.connect(target)) as copied:
-                ours.backup(copied)
-                copied.execute("DELETE FROM snapshot")
-                copied.commit()
+        with mapped_errors(source), closing(sqlite3.connect(target)) as copied:
+            engine.connection.backup(copied)
+            copied.execute("DELETE FROM snapshot")
+            copied.commit()
     finally:
         engine.dispose()
     with target.open("rb") as written:
@@ -119,27 +127,15 @@ def _is_fixed(path: Path) -> bool:
     return not os.access(path.parent, os.W_OK) and not pending
 
 
-def _engine(path: Path, mode: str, settings: tuple[str, ...]) -> Engine:
+def _connect(path: Path, mode: str, settings: tuple[str, ...]) -> sqlite3.Connection:
     # A path may hold ? and #, so it is quoted into the URI that sqlite3 itself takes.
     uri = f"file:{quote(bytes(path.absolute()))}?mode={mode}"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=pool.StaticPool)
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        for line in settings:
-            connection.execute(f"PRAGMA {line}")
-        connection.create_function("km_between", 4, km_between, deterministic=True)
-        connection.create_function("fits", 2, fits, deterministic=True)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:  # noqa: ANN401  (SQLAlchemy passes its own connection)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "rwc" else "BEGIN")
-
-    return engine
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+    for line in settings:
+        connection.execute(f"PRAGMA {line}")
+    connection.create_function("km_between", 4, km_between, deterministic=True)
+    connection.create_function("fits", 2, fits, deterministic=True)
+    return connection
 
 
 @contextmanager
@@ -147,9 +143,11 @@ def mapped_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours; everything else passes."""
     try:
         yield
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        cause = error.orig if isinstance(error, DatabaseError) else error
-        raise _translate(path, cause or error) from error
+    except Exception as error:
+        cause = getattr(error, "orig", None) or error  # SQLAlchemy puts its own around the driver's
+        if not isinstance(cause, sqlite3.DatabaseError):
+            raise
+        raise _translate(path, cause) from error
 
 
 def _translate(path: Path, error: BaseException) -> EngineError:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from engine.facts import Facts
 from engine.store import schema, texts
 from engine.store.folders import folder_ids
+from engine.store.layout import UNITS, Unit
 from engine.store.paths import (
     SIDECAR_FORMAT,
     Place,
@@ -27,7 +28,6 @@ from engine.store.paths import (
     stem_of,
 )
 from engine.store.records import WordKind
-from engine.store.schema import UNITS, Unit
 from engine.types import Modality
 
 _PART = 5_000
@@ -58,12 +58,15 @@ _BESIDE = " UNION ALL ".join((
     ),
 ))  # fmt: skip
 
-_OWNERS = """
-WITH wanted(root_id, name) AS (VALUES {})
-SELECT f.id FROM wanted CROSS JOIN file AS f ON f.root_id = wanted.root_id AND f.stem = wanted.name
-UNION
-SELECT f.id FROM wanted CROSS JOIN file AS f ON f.root_id = wanted.root_id AND f.path = wanted.name
+# Media alone: a text with such a name would have to bring along what it describes itself.
+_OWNER = """
+SELECT f.id FROM wanted
+CROSS JOIN file AS f ON f.root_id = wanted.root_id AND f.{} = wanted.name
+CROSS JOIN content AS c ON c.id = f.content_id WHERE c.modality <> 'text' AND c.format <> 'xmp'
 """
+_OWNERS = "WITH wanted(root_id, name) AS (VALUES {})" + " UNION ".join(
+    _OWNER.format(column) for column in ("stem", "path")
+)
 _OWNERS_AT_ONCE = 200
 
 
@@ -106,7 +109,7 @@ def add_contents(connection: Connection, contents: Iterable[tuple[int, Mapping[s
         [
             (content_id * UNITS + unit, texts.searchable(text))
             for content_id, info in contents
-            for unit, text in unit_texts(Facts.from_info(info)).items()
+            for unit, text in texts.unit_texts(Facts.from_info(info)).items()
             if text
         ],
     )
@@ -139,16 +142,6 @@ _OF_CONTENT = (Unit.TAG, Unit.TITLE, Unit.ABOUT)
 def encode_info(info: object) -> str:
     """Facts about a content as compact JSON."""
     return json.dumps(info, separators=(",", ":"), sort_keys=True)
-
-
-def unit_texts(facts: Facts) -> dict[Unit, str]:
-    """The words of facts, by what they are."""
-    about = [text for name, text in facts.about if name != "title"]
-    return {
-        Unit.TAG: " · ".join(facts.tags),
-        Unit.TITLE: dict(facts.about).get("title", ""),
-        Unit.ABOUT: " · ".join(about),
-    }
 
 
 def add_segments(connection: Connection, segments: Iterable[tuple[int, str, bool]]) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from sqlalchemy import Connection
 
 from engine.errors import UsageError
 from engine.query import Box, Field, Filter, Given, Near, Range, Value
 from engine.store import texts
 from engine.store.folders import components
+from engine.store.session import Session
 from engine.types import Ids
 
 EARTH_KM = 6371.0
@@ -30,7 +30,7 @@ _Condition: TypeAlias = tuple[str, list[Any]]
 _NEVER: _Condition = ("0", [])
 
 
-def admitted(connection: Connection, filters: Sequence[Filter]) -> Ids:
+def admitted(connection: Session, filters: Sequence[Filter]) -> Ids:
     """Ids of the files that pass all filters, sorted."""
     conditions = [_condition(connection, one) for one in filters]
     sql = _balanced([f"({one})" for one, _ in conditions], "AND") or "1"
@@ -39,14 +39,14 @@ def admitted(connection: Connection, filters: Sequence[Filter]) -> Ids:
     return ids_of(connection, query, values)
 
 
-def ids_of(connection: Connection, query: str, values: tuple[Any, ...]) -> Ids:
+def ids_of(connection: Session, query: str, values: tuple[Any, ...]) -> Ids:
     """The first column of what a query finds."""
     # The driver's own rows: SQLAlchemy's take three times as long for 100,000.
     found = connection.exec_driver_sql(query, values).cursor.fetchall()
     return np.fromiter((row[0] for row in found), dtype=np.int64, count=len(found))
 
 
-def _condition(connection: Connection, one: Filter) -> _Condition:
+def _condition(connection: Session, one: Filter) -> _Condition:
     known = _CONDITIONS[one.field]
     parts = [known(connection, value) for value in one.any_of]
     sql = _balanced([f"({part})" for part, _ in parts], "OR") or "0"
@@ -65,7 +65,7 @@ def _balanced(parts: Sequence[str], operator: str) -> str:
 
 # --- one alternative of each field ---------------------------------------------------------------
 
-_Make: TypeAlias = Callable[[Connection, Value], _Condition]
+_Make: TypeAlias = Callable[[Session, Value], _Condition]
 
 
 def _text(field: Field, value: Value) -> str:
@@ -75,7 +75,7 @@ def _text(field: Field, value: Value) -> str:
 
 
 def _equal(field: Field, *columns: str) -> _Make:
-    def make(_: Connection, value: Value) -> _Condition:
+    def make(_: Session, value: Value) -> _Condition:
         word = _text(field, value).removeprefix("." if field is Field.FORMAT else "")
         return " OR ".join(f"{column} = ?" for column in columns), [word] * len(columns)
 
@@ -83,7 +83,7 @@ def _equal(field: Field, *columns: str) -> _Make:
 
 
 def _part(field: Field, column: str) -> _Make:
-    def make(_: Connection, value: Value) -> _Condition:
+    def make(_: Session, value: Value) -> _Condition:
         word = _text(field, value)
         if field is Field.NAME and "*" in word:
             return f"fits({column}, ?)", [f"*{word}*"]
@@ -93,7 +93,7 @@ def _part(field: Field, column: str) -> _Make:
 
 
 def _range(field: Field, column: str) -> _Make:
-    def make(_: Connection, value: Value) -> _Condition:
+    def make(_: Session, value: Value) -> _Condition:
         if not isinstance(value, Range):
             raise UsageError(f"The condition '{field}' wants a range of numbers, not {value!r}.")
         sql, values = f"{column} IS NOT NULL", []
@@ -122,17 +122,17 @@ _SHAPES = {
 }
 
 
-def _shape(_: Connection, value: Value) -> _Condition:
+def _shape(_: Session, value: Value) -> _Condition:
     word = _text(Field.SHAPE, value)
     return (_SHAPES[word], []) if word in _SHAPES else _NEVER
 
 
-def _tag(_: Connection, value: Value) -> _Condition:
+def _tag(_: Session, value: Value) -> _Condition:
     sql = "file_id IN (SELECT file_id FROM tag WHERE folded = ?)"
     return sql, [_text(Field.TAG, value)]
 
 
-def _label(_: Connection, value: Value) -> _Condition:
+def _label(_: Session, value: Value) -> _Condition:
     if not isinstance(value, Given):
         raise UsageError(f"The condition '{Field.LABEL}' wants a label, not {value!r}.")
     parts, values = ["l.folded = ?"], [texts.fold(value.label)]
@@ -150,7 +150,7 @@ def _label(_: Connection, value: Value) -> _Condition:
 _LABELLED = "SELECT f.id FROM label AS l JOIN file AS f ON f.content_id = l.content_id"
 
 
-def _place(_: Connection, value: Value) -> _Condition:
+def _place(_: Session, value: Value) -> _Condition:
     if isinstance(value, Near):
         band = value.km / _KM_PER_DEGREE
         sql = "latitude BETWEEN ? AND ? AND km_between(latitude, longitude, ?, ?) <= ?"
@@ -177,7 +177,7 @@ def km_between(
 # --- folders -------------------------------------------------------------------------------------
 
 
-def _folder(connection: Connection, value: Value) -> _Condition:
+def _folder(connection: Session, value: Value) -> _Condition:
     wanted = [name for name in _text(Field.FOLDER, value).split("/") if name]
     return _among_folders(
         one
@@ -194,7 +194,7 @@ def _follow(names: Sequence[str], wanted: Sequence[str]) -> bool:
     )
 
 
-def _under(connection: Connection, value: Value) -> _Condition:
+def _under(connection: Session, value: Value) -> _Condition:
     if not isinstance(value, str):
         raise UsageError(f"The condition '{Field.UNDER}' wants a folder, not {value!r}.")
     try:
@@ -208,7 +208,7 @@ def _under(connection: Connection, value: Value) -> _Condition:
     )
 
 
-def _all_folders(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
+def _all_folders(connection: Session) -> Iterator[tuple[int, bytes, bytes]]:
     query = (
         "SELECT f.id, r.path AS root, f.path FROM folder AS f JOIN root AS r ON r.id = f.root_id"
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 from engine.errors import DiskFullError, EngineError, LibraryDamagedError, LibraryLockedError
 from engine.store import seal, snapshots
 from engine.store.disks import FULL
-from engine.store.writer import CatalogueWriter
 
 CATALOGUE = "catalogue.db"
 SNAPSHOTS = "snapshots"
@@ -60,6 +59,8 @@ def _create_catalogue(folder: Path, profile: str) -> None:
     unfinished = folder / f"{CATALOGUE}.new"
     for left in folder.glob(f"{unfinished.name}*"):
         left.unlink()
+    from engine.store.writer import CatalogueWriter  # with SQLAlchemy, which readers do not need
+
     writer = CatalogueWriter.open(unfinished)
     try:
         writer.set_setting("profile", profile)

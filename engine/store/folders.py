@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Iterator
 
-from sqlalchemy import Connection
-
 from engine.store import texts
 from engine.store.paths import Place, name_of
+from engine.store.session import Session
 
 
 def folder_ids(
-    connection: Connection, places: Collection[Place]
+    connection: Session, places: Collection[Place]
 ) -> tuple[dict[Place, int], list[tuple[int, str]]]:
     """Ids of folders, which are written where they are new; and those new, with their words."""
     found, new = {}, []
@@ -38,7 +37,7 @@ def components(root: bytes, path: bytes) -> Iterator[str]:
     return (texts.decoded(name) for name in names if name)
 
 
-def drop_empty_folders(connection: Connection) -> None:
+def drop_empty_folders(connection: Session) -> None:
     """Forget folders that hold no file any more."""
     connection.exec_driver_sql(
         "DELETE FROM folder WHERE NOT EXISTS (SELECT 1 FROM fact WHERE folder_id = folder.id)"

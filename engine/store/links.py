@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Connection, select
 
-from engine.store import schema
 from engine.store.checks import absolute
 from engine.store.filters import ids_of
+from engine.store.session import Session
 from engine.types import Ids, Modality, Space
 
 # CROSS JOIN keeps the order: SQLite takes a list of ids for shorter than it is.
@@ -17,7 +16,7 @@ SELECT DISTINCT v.id FROM json_each(?) AS wanted
 CROSS JOIN file AS f ON f.id = wanted.value
 CROSS JOIN segment AS s INDEXED BY segment_content ON s.content_id = f.content_id
 CROSS JOIN vector AS v INDEXED BY {index} ON v.segment_id = s.id
-WHERE v.space_id = ? AND v.modality = ?
+WHERE v.space_id = (SELECT id FROM space WHERE name = ? AND fingerprint = ?) AND v.modality = ?
 """
 
 _CAPTIONS_OF_FILES = """
@@ -36,25 +35,21 @@ _LAST = b"\xff" * 64
 
 
 def vectors_of_files(
-    connection: Connection, file_ids: Ids, space: Space, modality: Modality, *, derived: bool
+    connection: Session, file_ids: Ids, space: Space, modality: Modality, *, derived: bool
 ) -> Ids:
     """Ids of the vectors of these files' contents in a space, sorted."""
-    table = schema.space.c
-    of_space = select(table.id).where(
-        table.name == space.name, table.fingerprint == space.fingerprint
-    )
-    space_id = connection.execute(of_space).scalar_one_or_none()
     query = _VECTORS_OF_FILES.format(index="vector_place" if derived else "vector_segment")
-    values = (json.dumps(file_ids.tolist()), space_id, modality.value)
+    wanted = json.dumps(file_ids.tolist())
+    values = (wanted, space.name, space.fingerprint, modality.value)
     return np.sort(ids_of(connection, query, values))
 
 
-def captions_of(connection: Connection, file_ids: Ids) -> Ids:
+def captions_of(connection: Session, file_ids: Ids) -> Ids:
     """Ids of the captions and subtitles that describe these media, sorted."""
     return np.sort(ids_of(connection, _CAPTIONS_OF_FILES, (json.dumps(file_ids.tolist()),)))
 
 
-def files_with_id(connection: Connection, prefix: str) -> list[tuple[Path, Modality]]:
+def files_with_id(connection: Session, prefix: str) -> list[tuple[Path, Modality]]:
     """Files whose content's digest begins with these hexadecimal digits."""
     try:
         first = bytes.fromhex(prefix + "0" * (len(prefix) % 2))

@@ -4,10 +4,9 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from engine.store.paths import Place
 from engine.store.records import Listing
+from engine.store.session import Session
 
 _READ = """
 SELECT l.path, l.digest, l.files, l.indexed
@@ -20,13 +19,13 @@ SELECT id, ?, ?, ?, ? FROM root WHERE path = ?
 """
 
 
-def read(connection: Connection, root: Path) -> dict[bytes, Listing]:
+def read(connection: Session, root: Path) -> dict[bytes, Listing]:
     """What is known of the folders of a root, by their relative paths."""
     rows = connection.exec_driver_sql(_READ, (os.fsencode(root),))
     return {row.path: Listing(row.digest, row.files, row.indexed) for row in rows}
 
 
-def write(connection: Connection, root: Path, seen: Mapping[bytes, Listing]) -> None:
+def write(connection: Session, root: Path, seen: Mapping[bytes, Listing]) -> None:
     """Remember what folders look like, in place of what is known of them."""
     place = os.fsencode(root)
     rows = [(path, one.digest, one.files, one.indexed, place) for path, one in seen.items()]
@@ -34,7 +33,7 @@ def write(connection: Connection, root: Path, seen: Mapping[bytes, Listing]) -> 
         connection.exec_driver_sql(_WRITE, rows)
 
 
-def drop(connection: Connection, places: Iterable[Place]) -> None:
+def drop(connection: Session, places: Iterable[Place]) -> None:
     """Forget what the folders of these files look like."""
     folders = {(root_id, folder_of(path)) for root_id, path in places}
     if folders:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from engine.errors import DiskFullError
 from engine.points import reached
-from engine.store import derived, schema
+from engine.store import derived, layout, schema
 from engine.store.snapshots import sync_folder
 
 
@@ -23,11 +23,11 @@ def migrate(path: Path, engine: Engine, version: int) -> None:
         schema.metadata.create_all(
             connection
         )  # labels and landmarks too: the next `index` listens to what is there
-        if version < schema.DERIVED_SINCE:
+        if version < layout.DERIVED_SINCE:
             _add_derived(connection)
         for index in schema.file.indexes:
             index.create(connection, checkfirst=True)
-        connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")
+        connection.exec_driver_sql(f"PRAGMA user_version={layout.FORMAT_VERSION}")
         reached("before-migrating")
     reached("after-migrating")
 

@@ -2,9 +2,8 @@
 
 import json
 
-from sqlalchemy import Connection
-
 from engine.store.records import Found
+from engine.store.session import Session
 from engine.types import Ids
 
 _NEWEST = """
@@ -19,7 +18,7 @@ LIMIT ?
 """
 
 
-def newest(connection: Connection, file_ids: Ids, limit: int) -> list[Found]:
+def newest(connection: Session, file_ids: Ids, limit: int) -> list[Found]:
     """These files, by when they were taken, else modified; the newest first, at most `limit`."""
     rows = connection.exec_driver_sql(_NEWEST, (json.dumps(file_ids.tolist()), limit))
     return [Found.of_file(row) for row in rows]

@@ -8,18 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select, tuple_
-
-from engine.store import schema
 from engine.store.chunks import chunks
 from engine.store.paths import SIDECAR_FORMAT, described
-from engine.store.records import Found, State
+from engine.store.records import Found
+from engine.store.session import Session
 from engine.types import Modality, Span, SpanUnit
 
 
-def resolve(
-    connection: Connection, vector_ids: Sequence[int], *, derived: bool = True
-) -> list[Found]:
+def resolve(connection: Session, vector_ids: Sequence[int], *, derived: bool = True) -> list[Found]:
     """Where vectors lead; see `CatalogueReader.resolve`.
 
     Args:
@@ -27,7 +23,7 @@ def resolve(
         vector_ids: any.
         derived: whether the catalogue knows what describes what; an older one does not.
     """
-    rows = connection.execute(_RESOLVE, {"wanted": json.dumps(list(vector_ids))}).all()
+    rows = connection.exec_driver_sql(_RESOLVE, (json.dumps(list(vector_ids)),)).all()
     found = [_found(row) for row in rows]
     own = [one for one, row in zip(found, rows, strict=True) if row.format != SIDECAR_FORMAT]
     texts = [one for one in found if one.modality is Modality.TEXT]
@@ -44,16 +40,16 @@ def span_through(span: Span | None) -> Span | None:
     return span if span is not None and span.unit is SpanUnit.MILLISECONDS else None
 
 
-def _captioned(connection: Connection, texts: list[Found]) -> list[Found]:
+def _captioned(connection: Session, texts: list[Found]) -> list[Found]:
     """The media that texts describe, each as found by the text."""
     captions: dict[int, list[Found]] = {}
     for one in texts:
         captions.setdefault(one.file_id, []).append(one)
-    rows = connection.execute(_DESCRIBED, {"wanted": json.dumps(list(captions))})
+    rows = connection.exec_driver_sql(_DESCRIBED, (json.dumps(list(captions)),))
     return [_led_on(caption, row) for row in rows for caption in captions[row.text_id]]
 
 
-def _by_names(connection: Connection, texts: list[Found]) -> list[Found]:
+def _by_names(connection: Session, texts: list[Found]) -> list[Found]:
     """The same in a catalogue that knows names alone."""
     captions: dict[tuple[bytes, bytes], list[Found]] = {}
     for one in texts:
@@ -62,7 +58,7 @@ def _by_names(connection: Connection, texts: list[Found]) -> list[Found]:
     owners: list[Found] = []
     for part in chunks(list(captions)):
         asked = {key: captions[key] for key in part}
-        for row in connection.execute(_media_named(part)):
+        for row in _media_named(connection, part):
             named = ((row.root_path, row.stem), (row.root_path, row.path))
             mine = (caption for key in named for caption in asked.get(key, ()))
             owners += [_led_on(caption, row) for caption in dict.fromkeys(mine)]
@@ -83,78 +79,41 @@ def _led_on(caption: Found, row: Any) -> Found:  # noqa: ANN401  (a row of _medi
     )
 
 
-_WANTED = func.json_each(bindparam("wanted")).table_valued("value").c.value
-"""Ids, as a list in JSON: a statement with a parameter for each would be made anew each time."""
+# CROSS JOIN keeps the order: SQLite takes a list of ids for shorter than it is.
+_RESOLVE = """
+SELECT v.id AS vector_id, f.id, f.content_id, s.start, s."end", s.unit, s.words, c.digest,
+       c.format, r.path AS root_path, f.path, c.modality
+FROM json_each(?) AS wanted CROSS JOIN vector AS v ON v.id = wanted.value
+CROSS JOIN segment AS s ON s.id = v.segment_id CROSS JOIN content AS c ON c.id = s.content_id
+CROSS JOIN file AS f INDEXED BY file_content ON f.content_id = c.id
+CROSS JOIN root AS r ON r.id = f.root_id
+WHERE f.state = 'indexed'
+"""
 
-_OWNER = (
-    schema.root.c.path.label("root_path"),
-    schema.file.c.path,
-    schema.content.c.modality,
-)
+_DESCRIBED = """
+SELECT b.text_id, f.id, f.content_id, c.digest, r.path AS root_path, f.path, c.modality
+FROM json_each(?) AS wanted CROSS JOIN beside AS b ON b.text_id = wanted.value
+CROSS JOIN file AS f ON f.id = b.media_id CROSS JOIN root AS r ON r.id = f.root_id
+CROSS JOIN content AS c ON c.id = f.content_id
+WHERE f.state = 'indexed' AND c.modality <> 'text' AND c.format <> 'xmp'
+"""
 
-_RESOLVE = (
-    select(
-        schema.vector.c.id.label("vector_id"),
-        schema.file.c.id,
-        schema.file.c.content_id,
-        schema.segment.c.start,
-        schema.segment.c.end,
-        schema.segment.c.unit,
-        schema.segment.c.words,
-        schema.content.c.digest,
-        schema.content.c.format,
-        *_OWNER,
-    )
-    .select_from(
-        schema.vector.join(schema.segment)
-        .join(schema.content, schema.content.c.id == schema.segment.c.content_id)
-        .join(schema.file, schema.file.c.content_id == schema.content.c.id)
-        .join(schema.root, schema.root.c.id == schema.file.c.root_id)
-    )
-    .where(
-        schema.file.c.state == State.INDEXED.value,
-        schema.vector.c.id.in_(select(_WANTED)),
-    )
-)
-
-_DESCRIBED = (
-    select(
-        schema.beside.c.text_id,
-        schema.file.c.id,
-        schema.file.c.content_id,
-        schema.content.c.digest,
-        *_OWNER,
-    )
-    .select_from(
-        schema.beside.join(schema.file, schema.file.c.id == schema.beside.c.media_id)
-        .join(schema.root, schema.root.c.id == schema.file.c.root_id)
-        .join(schema.content, schema.content.c.id == schema.file.c.content_id)
-    )
-    .where(
-        schema.beside.c.text_id.in_(select(_WANTED)),
-        schema.file.c.state == State.INDEXED.value,
-        schema.content.c.modality != Modality.TEXT.value,
-        schema.content.c.format != SIDECAR_FORMAT,
-    )
-)
+_MEDIA_NAMED = """
+WITH named(root, name) AS (VALUES {})
+SELECT DISTINCT f.id, f.stem, f.content_id, c.digest, r.path AS root_path, f.path, c.modality
+FROM named CROSS JOIN root AS r ON r.path = named.root
+CROSS JOIN file AS f ON f.root_id = r.id AND (f.stem = named.name OR f.path = named.name)
+CROSS JOIN content AS c ON c.id = f.content_id
+WHERE f.state = 'indexed' AND c.modality <> 'text' AND c.format <> 'xmp'
+ORDER BY f.id
+"""
 
 
-def _media_named(keys: Sequence[tuple[bytes, bytes]]) -> Select[Any]:
+def _media_named(connection: Session, keys: Sequence[tuple[bytes, bytes]]) -> Sequence[Any]:
     """Media whose path without suffix (`x` of x.jpg) or whole path (x.jpg.txt) is a key."""
-    root, file, content = schema.root.c, schema.file.c, schema.content.c
-    return (
-        select(file.id, file.stem, file.content_id, content.digest, *_OWNER)
-        .select_from(schema.file.join(schema.root).join(schema.content))
-        .where(
-            content.modality != Modality.TEXT.value,
-            content.format != SIDECAR_FORMAT,
-            file.state == State.INDEXED.value,
-            or_(
-                tuple_(root.path, file.stem).in_(keys),
-                tuple_(root.path, file.path).in_(keys),
-            ),
-        )
-    )
+    query = _MEDIA_NAMED.format(", ".join(["(?, ?)"] * len(keys)))
+    values = tuple(value for key in keys for value in key)
+    return list(connection.exec_driver_sql(query, values))
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 
 SQLite notices little of what a disk does to bytes: names, words and the pages that lead to rows
 have no checksums. So a writer that has ended well folds its log into the catalogue and writes down
-size and CRC-32 of the whole file, the seal; the next writer breaks the seal before it changes
+size and XXH3 of the whole file, the seal; the next writer breaks the seal before it changes
 anything. A catalogue without a seal is being written, or its writer did not end well.
 """
 
@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
 
+from xxhash import xxh3_64
+
 from engine.errors import DiskError, LibraryDamagedError
 from engine.points import reached
 from engine.store.snapshots import sync_folder, write_synced
 
 _BLOCK = 1 << 20
+_XXH3 = "xxh3-64:"
+"""Begins the digest in a seal."""
 
 
 @dataclass(slots=True)
@@ -57,7 +61,7 @@ def put(catalogue: Path) -> None:
     part.unlink(missing_ok=True)
     key = _hold(catalogue)
     try:
-        write_synced(part, _told(key).encode())
+        write_synced(part, _told(key, _XXH3).encode())
         reached("seal-written")
         part.replace(seal)
         sync_folder(seal.parent)
@@ -135,7 +139,7 @@ class Look:
 
     def _compare(self, told: str) -> None:
         with suppress(OSError):
-            differs = _told(self._key) != told
+            differs = _told(self._key, _XXH3 if _XXH3 in told else "") != told
             # A writer that has come meanwhile took the seal off before it changed anything.
             self._damaged = differs and _seal(self._catalogue) == told
 
@@ -156,14 +160,17 @@ def _seal(catalogue: Path) -> str | None:
         return ""  # a seal that cannot be read fits nothing
 
 
-def _told(key: tuple[int, int]) -> str:
-    """Size and CRC-32 of a file, as a line."""
+def _told(key: tuple[int, int], kind: str) -> str:
+    """Size and digest of a file, as a line: XXH3, or CRC-32 as an older seehear sealed."""
     descriptor = _held[key].descriptor
-    size = crc = 0
+    size, crc, xxh3 = 0, 0, xxh3_64()
     while block := os.pread(descriptor, _BLOCK, size):
-        crc = zlib.crc32(block, crc)
+        if kind == _XXH3:
+            xxh3.update(block)
+        else:
+            crc = zlib.crc32(block, crc)
         size += len(block)
-    return f"{size} {crc:08x}\n"
+    return f"{size} {_XXH3}{xxh3.hexdigest()}\n" if kind == _XXH3 else f"{size} {crc:08x}\n"
 
 
 def _hold(file: Path) -> tuple[int, int]:

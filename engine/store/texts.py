@@ -4,6 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from engine.facts import Facts
+from engine.store.layout import Unit
+
 SNIPPET = 160
 """Characters of a snippet, about."""
 
@@ -187,3 +190,13 @@ def snippet(text: str, words: Iterable[str]) -> str:
     if start:
         part = "…" + part.partition(" ")[2]
     return part if start + SNIPPET >= len(line) else part.rpartition(" ")[0] + "…"
+
+
+def unit_texts(facts: Facts) -> dict[Unit, str]:
+    """The words of facts, by what they are."""
+    about = [text for name, text in facts.about if name != "title"]
+    return {
+        Unit.TAG: " · ".join(facts.tags),
+        Unit.TITLE: dict(facts.about).get("title", ""),
+        Unit.ABOUT: " · ".join(about),
+    }

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from engine.store.records import WordKind
+from engine.store.session import Session
 
 _BESIDE = """
 SELECT DISTINCT m.content_id AS media, t.content_id AS text FROM json_each(?) AS wanted
@@ -27,18 +26,18 @@ WHERE s.kind = ? ORDER BY s.content_id, s.ordinal
 """
 
 
-def beside(connection: Connection, contents: Sequence[int]) -> list[tuple[int, int]]:
+def beside(connection: Session, contents: Sequence[int]) -> list[tuple[int, int]]:
     """Each of these media with the texts that describe it, as contents."""
     rows = connection.exec_driver_sql(_BESIDE, (json.dumps(list(contents)),))
     return [(row.media, row.text) for row in rows]
 
 
-def standing_alone(connection: Connection) -> set[int]:
+def standing_alone(connection: Session) -> set[int]:
     """Contents with a file that describes no medium."""
     return set(connection.exec_driver_sql(_ALONE).scalars())
 
 
-def words_found(connection: Connection, contents: Sequence[int], kind: WordKind) -> dict[int, str]:
+def words_found(connection: Session, contents: Sequence[int], kind: WordKind) -> dict[int, str]:
     """The words seen or heard in each of these contents, in order; those without are left out."""
     found: dict[int, str] = {}
     for row in connection.exec_driver_sql(_FOUND, (json.dumps(list(contents)), kind.value)):

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, func, select
 
-from engine.store import schema
+from engine.store.session import Session
 from engine.types import Ids, Modality, Space, SpanUnit
 
 # In this order, whatever SQLite thinks: few contents are asked for, and a space has millions.
@@ -19,6 +18,13 @@ CROSS JOIN segment AS s INDEXED BY segment_content ON s.content_id = wanted.valu
 CROSS JOIN vector AS v INDEXED BY vector_segment ON v.segment_id = s.id
 WHERE v.space_id = (SELECT id FROM space WHERE name = ? AND fingerprint = ?)
 ORDER BY s.content_id, s.ordinal
+"""
+
+
+_CONTENTS_IN = """
+SELECT count(DISTINCT s.content_id) FROM vector AS v
+JOIN space AS p ON p.id = v.space_id JOIN segment AS s ON s.id = v.segment_id
+WHERE p.name = ? AND p.fingerprint = ? AND v.modality = ?
 """
 
 
@@ -50,7 +56,7 @@ class Windows:
         return np.asarray(np.searchsorted(ordered, content_ids, side="right") - first)
 
 
-def windows_of(connection: Connection, content_ids: Sequence[int], space: Space) -> Windows:
+def windows_of(connection: Session, content_ids: Sequence[int], space: Space) -> Windows:
     """The segments of these contents that have a vector in a space, by content and in order."""
     asked = (json.dumps(sorted(set(content_ids))), space.name, space.fingerprint)
     rows = connection.exec_driver_sql(_WINDOWS, asked).all()
@@ -64,15 +70,7 @@ def windows_of(connection: Connection, content_ids: Sequence[int], space: Space)
     return Windows(*(np.array(column, dtype=np.int64) for column in columns))
 
 
-def contents_in(connection: Connection, space: Space, modality: Modality) -> int:
+def contents_in(connection: Session, space: Space, modality: Modality) -> int:
     """How many contents have vectors of a modality in a space."""
-    query = (
-        select(func.count(schema.segment.c.content_id.distinct()))
-        .select_from(schema.vector.join(schema.space).join(schema.segment))
-        .where(
-            schema.space.c.name == space.name,
-            schema.space.c.fingerprint == space.fingerprint,
-            schema.vector.c.modality == modality.value,
-        )
-    )
-    return int(connection.execute(query).scalar_one())
+    counted = connection.exec_driver_sql(_CONTENTS_IN, (space.name, space.fingerprint, modality))
+    return int(counted.scalar_one())

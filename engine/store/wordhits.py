@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from engine.facts import Facts
 from engine.store import texts
-from engine.store.derived import unit_texts
 from engine.store.folders import components
+from engine.store.layout import UNITS, Unit
 from engine.store.records import WordHit, WordKind
 from engine.store.resolve import span_of, span_through
-from engine.store.schema import UNITS, Unit
+from engine.store.session import Session
 from engine.types import Modality, Span, SpanUnit
 
 
@@ -61,9 +59,7 @@ _QUERIES = {
 _QUERIES[Unit.TITLE] = _QUERIES[Unit.ABOUT] = _QUERIES[Unit.TAG]
 
 
-def word_hits(
-    connection: Connection, ranked: Sequence[Best], words: Sequence[str]
-) -> list[WordHit]:
+def word_hits(connection: Session, ranked: Sequence[Best], words: Sequence[str]) -> list[WordHit]:
     """The hits of a ranking, in its order.
 
     Raises:
@@ -95,7 +91,7 @@ def _hit(one: Best, row: Any, place: _Place, words: Sequence[str]) -> WordHit:  
     )
 
 
-def _places(connection: Connection, units: set[int]) -> Mapping[int, _Place]:
+def _places(connection: Session, units: set[int]) -> Mapping[int, _Place]:
     found = {}
     for kind in Unit:
         owners = [one // UNITS for one in units if one % UNITS == kind]
@@ -113,7 +109,7 @@ def _place(kind: Unit, row: Any) -> _Place:  # noqa: ANN401  (a row of _QUERIES)
         case Unit.SEGMENT:
             return _Place(_kind(row), row.words, span_of(row))
         case Unit.TAG | Unit.TITLE | Unit.ABOUT:
-            text = unit_texts(Facts.from_info(json.loads(row.info)))[kind]
+            text = texts.unit_texts(Facts.from_info(json.loads(row.info)))[kind]
             return _Place(_FACTS[kind], text)
 
 
@@ -133,5 +129,5 @@ def _kind(row: Any) -> WordKind:  # noqa: ANN401  (a row of _QUERIES)
     return WordKind.SUBTITLE if kind is WordKind.PASSAGE and timed else kind
 
 
-def _rows(connection: Connection, query: str, ids: Sequence[int]) -> Sequence[Any]:
+def _rows(connection: Session, query: str, ids: Sequence[int]) -> Sequence[Any]:
     return connection.exec_driver_sql(query, (json.dumps(ids),)).all() if ids else []

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
 
 from engine.store import texts
+from engine.store.layout import UNITS, Unit
 from engine.store.records import WordHit
-from engine.store.schema import UNITS, Unit
+from engine.store.session import Session
 from engine.store.wordhits import Best, word_hits
 from engine.types import Ids
 
@@ -90,7 +90,7 @@ class _Matches:
 
 
 def find_words(
-    connection: Connection, words: str, phrases: Sequence[str], limit: int, among: Ids | None
+    connection: Session, words: str, phrases: Sequence[str], limit: int, among: Ids | None
 ) -> list[WordHit]:
     """Files that words lead to, best first; see `CatalogueReader.find_words`."""
     items = [_Item(tuple(texts.forms(word))) for word in texts.query_words(words)]
@@ -108,7 +108,7 @@ def _apart(phrase: str) -> list[str]:
 # --- matches -------------------------------------------------------------------------------------
 
 
-def _matches(connection: Connection, item: _Item) -> _Matches:
+def _matches(connection: Session, item: _Item) -> _Matches:
     rows = _rows(connection, "fts_words", texts.expression(item.forms), 1.0)
     if item.is_serial or (not len(rows) and item.may_be_part):
         inside = texts.expression([texts.letters(item.forms[0])])
@@ -116,7 +116,7 @@ def _matches(connection: Connection, item: _Item) -> _Matches:
     return _carried(connection, rows)
 
 
-def _rows(connection: Connection, table: str, expression: str, factor: float) -> Weights:
+def _rows(connection: Session, table: str, expression: str, factor: float) -> Weights:
     """Matches as rows of unit, score, content or -1, and where in the content (see _MATCHES)."""
     query = _MATCHES.format(table=table)
     found = connection.exec_driver_sql(query, (expression,)).cursor.fetchall()
@@ -125,7 +125,7 @@ def _rows(connection: Connection, table: str, expression: str, factor: float) ->
     return rows
 
 
-def _carried(connection: Connection, rows: Weights) -> _Matches:
+def _carried(connection: Session, rows: Weights) -> _Matches:
     """Carry matches in names, folders, contents and segments over to files."""
     units = rows[:, 0].astype(np.int64)
     kinds, owners = units % UNITS, units // UNITS
@@ -147,9 +147,7 @@ def _carried(connection: Connection, rows: Weights) -> _Matches:
     return _Matches(units[at], files, scores[at] * weights, led)
 
 
-def _files_of(
-    connection: Connection, keys: Ids, query: str
-) -> tuple[Ids, Ids, npt.NDArray[np.bool_]]:
+def _files_of(connection: Session, keys: Ids, query: str) -> tuple[Ids, Ids, npt.NDArray[np.bool_]]:
     """Pairs of key and file that belong together: place of the key, file, whether led."""
     wanted = json.dumps(sorted(set(keys.tolist())))
     found = (
@@ -171,7 +169,7 @@ def _files_of(
 
 
 def _rank(
-    connection: Connection,
+    connection: Session,
     items: Sequence[_Item],
     found: Sequence[_Matches],
     limit: int,

@@ -8,15 +8,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, true, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import SpaceMismatchError
 from engine.points import reached
 from engine.rank.landmarks import Codes
-from engine.store import derived, labels, listings, schema
+from engine.store import derived, labels, layout, listings, schema
 from engine.store.catalogue import CatalogueReader
-from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors, open_writer, require_word_search
 from engine.store.files import change_files, move_root
 from engine.store.folders import drop_empty_folders
@@ -54,6 +53,8 @@ def _words_view(found: Sequence[SegmentRecord], kind: WordKind) -> View:
 class CatalogueWriter(CatalogueReader):
     """A catalogue that may be changed; the caller holds the library's lock."""
 
+    _engine: Engine
+
     acknowledge: Callable[[int], None] = staticmethod(lambda _seq: None)
     """Told the number of each commit once it is on disk."""
 
@@ -79,7 +80,7 @@ class CatalogueWriter(CatalogueReader):
             if version == 0:
                 _create(connection)
         self.check_format()
-        if 0 < version < schema.FORMAT_VERSION:
+        if 0 < version < layout.FORMAT_VERSION:
             migrate(self.path, self._engine, version)
 
     @contextmanager
@@ -212,15 +213,10 @@ class CatalogueWriter(CatalogueReader):
 
     def infos(self, contents: Sequence[int]) -> dict[int, dict[str, Any]]:
         """What is known about contents, by their ids; those that are not there are left out."""
-        content = schema.content.c
+        query = "SELECT id, info FROM content WHERE id IN (SELECT value FROM json_each(?))"
         with self._reading() as connection:
-            return {
-                row.id: json.loads(row.info)
-                for part in chunks(contents)
-                for row in connection.execute(
-                    select(content.id, content.info).where(content.id.in_(part))
-                )
-            }
+            rows = connection.exec_driver_sql(query, (json.dumps(list(contents)),))
+            return {row.id: json.loads(row.info) for row in rows}
 
     def set_info(self, infos: Mapping[int, Mapping[str, Any]], settings: Mapping[str, str]) -> None:
         """Commit what is known about contents in place of what was, and settings with it."""
@@ -338,8 +334,8 @@ class CatalogueWriter(CatalogueReader):
 def _create(connection: Connection) -> None:
     schema.metadata.create_all(connection)
     derived.create_words(connection)
-    connection.exec_driver_sql(f"PRAGMA application_id={schema.APPLICATION_ID}")
-    connection.exec_driver_sql(f"PRAGMA user_version={schema.FORMAT_VERSION}")
+    connection.exec_driver_sql(f"PRAGMA application_id={layout.APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA user_version={layout.FORMAT_VERSION}")
 
 
 def _set(connection: Connection, key: str, value: str) -> None:

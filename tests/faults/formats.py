@@ -11,7 +11,7 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from engine.store import schema
+from engine.store import layout
 from engine.store.catalogue import CatalogueReader
 from engine.store.connect import open_reader
 from engine.store.writer import CatalogueWriter
@@ -82,7 +82,7 @@ def _bring_up_to_date(path: Path, vectors: list[int]) -> None:
         assert writer.remarks() == ()
         with writer._reading() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    assert version == schema.FORMAT_VERSION
+    assert version == layout.FORMAT_VERSION
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 from engine.backup import back_up
 from engine.library import Library
 from engine.points import CRASH_AT, KILLED
-from engine.store import schema
+from engine.store import layout
 from engine.store.writer import CatalogueWriter
 from indexer import index
 from tests.faults import weights
@@ -106,7 +106,7 @@ def _move(place: Path, point: str) -> None:
     before = _vectors(path)
     _die(point, open_for_writing, path, hearer=None)
     assert _vectors(path) == before
-    assert _version(path) == (schema.FORMAT_VERSION if point == "after-migrating" else 1)
+    assert _version(path) == (layout.FORMAT_VERSION if point == "after-migrating" else 1)
     with closing(CatalogueWriter.open(path)) as writer:
         assert writer.living_vectors().tolist() == before
         assert writer.inconsistencies() == []

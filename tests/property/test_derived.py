@@ -176,5 +176,17 @@ class Changes(RuleBasedStateMachine):
         }
 
 
+def test_a_text_named_as_a_subtitle_takes_nothing_from_it() -> None:
+    state = Changes()
+    try:
+        state.write({"d/x.jpg": Facts(), "d/x.en.srt": Facts()}, 0)
+        state.is_what_a_rebuild_makes()
+        state.write({"d/x.en.txt": Facts()}, 0)
+        state.is_what_a_rebuild_makes()
+        state.captions_lead_where_vectors_do()
+    finally:
+        state.teardown()
+
+
 TestChanges = Changes.TestCase
 TestChanges.settings = settings(max_examples=20, stateful_step_count=12)

@@ -2,11 +2,9 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import DatabaseError
 
 from engine.backup import back_up, restore
 from engine.errors import (
@@ -122,12 +120,12 @@ def test_only_the_writer_may_write_or_fold_in_the_log(indexed: Library) -> None:
     try:
         with engine.connect() as connection:
             for line in ("DELETE FROM file", "PRAGMA journal_mode=DELETE", "VACUUM"):
-                with pytest.raises(DatabaseError):
+                with pytest.raises(sqlite3.DatabaseError):
                     connection.exec_driver_sql(line)
-        with indexed.writing() as writer, closing(engine.raw_connection()) as reading:
+        with indexed.writing() as writer:
             writer.set_setting("a", "b")
             with pytest.raises(sqlite3.OperationalError):
-                reading.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                engine.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         engine.dispose()
 

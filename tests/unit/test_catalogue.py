@@ -13,8 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import LibraryDamagedError, LibraryVersionError, SpaceMismatchError
-from engine.store import schema
+from engine.errors import (
+    EngineError,
+    LibraryDamagedError,
+    LibraryVersionError,
+    SpaceMismatchError,
+)
+from engine.store import layout
 from engine.store.catalogue import CatalogueReader
 from engine.store.connect import open_reader
 from engine.store.paths import stem_of
@@ -397,7 +402,7 @@ def test_a_database_of_another_program_is_refused(catalogue: CatalogueWriter) ->
 def test_a_newer_format_is_refused(catalogue: CatalogueWriter) -> None:
     change(catalogue, "PRAGMA user_version = 99")
 
-    told = f"has format 99; this seehear reads up to {schema.FORMAT_VERSION}"
+    told = f"has format 99; this seehear reads up to {layout.FORMAT_VERSION}"
     with pytest.raises(LibraryVersionError, match=told):
         catalogue.check_format()
 
@@ -469,10 +474,11 @@ def test_a_reader_sees_that_another_connection_has_committed(catalogue: Catalogu
 
 
 def test_a_reader_cannot_write(catalogue: CatalogueWriter) -> None:
-    reader = CatalogueWriter(catalogue.path, open_reader(catalogue.path))
+    reader = CatalogueReader(catalogue.path, open_reader(catalogue.path))
 
-    with pytest.raises(Exception, match="readonly"):
-        reader.set_setting("profile", "x")
+    for line in ("INSERT INTO setting VALUES ('profile', 'x')", "DELETE FROM file"):
+        with pytest.raises(EngineError, match="readonly"), reader._reading() as connection:
+            connection.exec_driver_sql(line)
     reader.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import DiskFullError
 from engine.query import Field, Filter, Given
-from engine.store import derived, schema
+from engine.store import derived, layout
 from engine.store.catalogue import CatalogueReader
 from engine.store.connect import open_reader
 from engine.store.migrate import copy_of
@@ -90,7 +90,7 @@ def test_the_first_writer_brings_it_up_to_date_and_keeps_a_copy(
     assert [hit.path for hit in reader.find_words("rain forest", limit=1)] == [PICTURE]
     assert len(reader.admitted([Filter(Field.FOLDER, ("trip",))])) == 2
     assert reader.inconsistencies() == []
-    assert version(old) == schema.FORMAT_VERSION
+    assert version(old) == layout.FORMAT_VERSION
     assert version(copy_of(old, 1)) == 1
 
 
@@ -153,7 +153,7 @@ def test_format_2_gets_a_place_for_labels_and_keeps_all_that_it_has(second: Path
         len(reader.admitted([Filter(Field.LABEL, (Given("calm"),))])) == 2
     )  # one content, two files
     assert reader.inconsistencies() == []
-    assert version(second) == schema.FORMAT_VERSION
+    assert version(second) == layout.FORMAT_VERSION
     assert version(copy_of(second, 2)) == 2
     reader.close()
 

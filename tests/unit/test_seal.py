@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+import zlib
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -44,6 +45,17 @@ def test_any_flipped_bit_is_noticed_before_an_answer(indexed: Library, at: int) 
         looked_at(catalogue_of(indexed))
     with pytest.raises(LibraryDamagedError), Library.open(indexed.path) as opened:
         opened.search("fox")
+
+
+def test_the_seal_of_an_older_seehear_is_compared_as_it_was_made(indexed: Library) -> None:
+    file = catalogue_of(indexed)
+    data = file.read_bytes()
+    seal.path_of(file).write_text(f"{len(data)} {zlib.crc32(data):08x}\n")
+    assert looked_at(file)
+
+    flipped(file, 30_000)
+    with pytest.raises(LibraryDamagedError, match="checksum"):
+        looked_at(file)
 
 
 def test_a_writer_does_not_seal_damage(indexed: Library) -> None:

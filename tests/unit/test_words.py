@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from engine.errors import EngineError, LibraryDamagedError
 from engine.facts import Facts
 from engine.store import connect, texts
+from engine.store.layout import UNITS, Unit
 from engine.store.paths import described
 from engine.store.records import ContentRecord, SegmentRecord, View, WordHit, WordKind
-from engine.store.schema import UNITS, Unit
 from engine.store.writer import CatalogueWriter
 from engine.types import Modality, Span, SpanUnit
 from making import ROOT, content, file, ids, some_rows
