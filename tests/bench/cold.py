@@ -53,7 +53,7 @@ def main() -> None:
             run = [sys.executable, "-m", "cli"]
             index = [*run, "index", str(SAMPLE), "--library", library, "--profile", profile, "-q"]
             subprocess.run(index, env=config, cwd=ROOT, check=True)
-            search = ["search", "a dog on a beach", "--library", library]
+            search = ["search", "a dog on a beach", "--all", "--library", library]
             spent = [_timed([*run, *search], config) for _ in range(RUNS)]
             counted = subprocess.run(
                 [sys.executable, "-c", COUNT, *search],
