@@ -92,8 +92,7 @@ class BundleWriter:
 
     def rows(self, name: str) -> "RowsOnDisk":
         """As `Sink.rows`."""
-        place = self._places[name]
-        return RowsOnDisk(self._path, place.offset, np.dtype(place.dtype), place.shape)
+        return self._places[name].rows(self._path)
 
     @property
     def _path(self) -> Path:
@@ -143,8 +142,7 @@ class Bundle(Mapping[str, Array]):
 
     def rows(self, name: str) -> "RowsOnDisk":
         """An array of rows that are read, unchecked, when they are asked for; not mapped."""
-        place = self._places[name]
-        return RowsOnDisk(self.path, place.offset, np.dtype(place.dtype), place.shape)
+        return self._places[name].rows(self.path)
 
     def check(self, names: Collection[str]) -> None:
         """Compare every block of these arrays with its digest; ValueError when one differs."""
@@ -214,6 +212,9 @@ class _Place:
         if not count:
             return np.empty(self.shape, self.dtype)
         return np.frombuffer(data, self.dtype, count, self.offset).reshape(self.shape)
+
+    def rows(self, path: Path) -> RowsOnDisk:
+        return RowsOnDisk(path, self.offset, np.dtype(self.dtype), self.shape)
 
     def blocks(self, data: memoryview) -> Iterator[memoryview]:
         end = self.end(data)

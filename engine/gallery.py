@@ -14,6 +14,7 @@ import numpy as np
 from engine import vectors
 from engine.arrays import Table, blocks, places_of, places_of_all, top_k, unit_rows
 from engine.bundle import Array, Bundle, Memory, Sink
+from engine.errors import SnapshotDamagedError
 from engine.points import reached
 from engine.ports import Alignment, VectorIndex
 from engine.rank.background import NEAR, Background
@@ -442,11 +443,11 @@ def open_gallery(
             _refuse(folder / record.name, passed_over)
             bundle = snapshots.mapped(folder, record, unread=unread)
             gallery = Gallery.load(key, bundle)
+        except SnapshotDamagedError as error:  # a small gallery reads its rows at once
+            remarks.append(snapshots.told(record, error.finding))
+            continue
         except (ValueError, KeyError) as error:
-            remarks.append(
-                f"snapshot {record.name} is not used: {error}; searching without it "
-                "(seehear rebuild makes it again)"
-            )
+            remarks.append(snapshots.told(record, error))
             continue
         gallery.extend(catalogue.vectors_since(key.native, key.modality, record.seq))
         gallery.hide(catalogue.tombstones_since(record.seq))
@@ -458,7 +459,7 @@ def open_gallery(
 
 def _refuse(file: Path, passed_over: Collection[Path]) -> None:
     if file in passed_over:
-        raise ValueError("its digest differs")
+        raise ValueError("rows fail their digests")
 
 
 def publish_gallery(

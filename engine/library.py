@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
@@ -344,7 +345,9 @@ class Library(Shelf):
         from engine.collect.labels import label_files
 
         place = self.place(modalities, under)
-        return label_files(self.profile, self, place, labels, top=top, least=least)
+        return self._without_damage(
+            lambda: label_files(self.profile, self, place, labels, top=top, least=least)
+        )
 
     def clusters(
         self,
@@ -362,7 +365,8 @@ class Library(Shelf):
         """
         from engine.collect.clusters import find_clusters
 
-        return find_clusters(self.profile, self, self.place(modalities, under), count)
+        place = self.place(modalities, under)
+        return self._without_damage(lambda: find_clusters(self.profile, self, place, count))
 
     def label_counts(self) -> dict[str, int]:
         """Of how many contents each classifier said something, by its name."""
@@ -491,7 +495,7 @@ class Library(Shelf):
     @contextmanager
     def _unsealed(self) -> Iterator["CatalogueWriter"]:
         """The catalogue without its seal, which it gets back when the log is folded in."""
-        from engine.store.writer import CatalogueWriter  # with SQLAlchemy, likewise
+        from engine.store.writer import CatalogueWriter  # with SQLAlchemy: readers do without
 
         file = self.path / CATALOGUE
         with written(self.path):
@@ -533,7 +537,8 @@ class Library(Shelf):
         count = 0
         try:
             for key in keys:
-                count += publish_gallery(writer, self._snapshots, key, tuner)
+                write = partial(publish_gallery, writer, self._snapshots, key, tuner)
+                count += self._without_damage(write)
             count += publish_recordings(writer, self._snapshots)
         except DiskFullError:
             self.remarks.append(_NO_ROOM)

@@ -173,10 +173,7 @@ def open_recordings(catalogue: CatalogueReader, folder: Path) -> Heard:
         try:
             base = Recordings.load(snapshots.mapped(folder, record, unread=UNREAD))
         except (ValueError, KeyError) as error:
-            remarks.append(
-                f"snapshot {record.name} is not used: {error}; searching without it "
-                "(seehear rebuild makes it again)"
-            )
+            remarks.append(snapshots.told(record, error))
             continue
         return Heard((base, Recordings.of(catalogue.peaks_since(record.seq))), tuple(remarks))
     return Heard((Recordings.of(catalogue.peaks_since(0)),), tuple(remarks))

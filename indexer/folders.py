@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.store.catalogue import CatalogueReader
-from engine.store.listings import folder_of
+from engine.store.paths import folder_of
 from engine.store.records import FileRecord, Listing, State
 from engine.store.writer import CatalogueWriter
 from indexer.plan import is_barred

@@ -141,13 +141,14 @@ def _take(
     entries.sort()
     digest = xxh3_128_digest(marshal.dumps([tuple(one) for one in entries]))
     before = known.get(sorter.place)
-    looks_same = before is not None and before.digest == digest
-    if not (looks_same and before is not None and before.files == len(entries)):
+    if before is not None and before.digest != digest:
+        before = None
+    if before is None or before.files != len(entries):
         sorter.take(entries)
     found.refused += sorter.refused
     found.ignored += sorter.ignored
     # A newer seehear may read more kinds of files than the one that saw the folder last.
-    if before is not None and looks_same and before.files in {len(entries), len(sorter.files)}:
+    if before is not None and before.files in {len(entries), len(sorter.files)}:
         found.same[sorter.place] = before
     else:
         found.files += sorter.files

@@ -28,6 +28,7 @@ from engine.store.checks import Status
 from engine.store.chunks import chunks
 from engine.store.connect import mapped_errors
 from engine.store.newest import newest
+from engine.store.paths import folder_of
 from engine.store.records import (
     Content,
     FileRecord,
@@ -145,7 +146,7 @@ class CatalogueReader:
             return [
                 _file_record(root, row)
                 for row in connection.exec_driver_sql(query, (os.fsencode(root), *values))
-                if not without or listings.outside(without, row.path)
+                if not without or folder_of(row.path) not in without
             ]
 
     def file_count(self, root: Path, below: bytes = b"") -> int:

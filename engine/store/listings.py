@@ -1,10 +1,10 @@
 """What folders looked like, so that those which have not changed are not compared file by file."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from engine.store.paths import Place
+from engine.store.paths import Place, folder_of
 from engine.store.records import Listing
 from engine.store.session import Session
 
@@ -41,16 +41,6 @@ def drop(connection: Session, places: Iterable[Place]) -> None:
         connection.exec_driver_sql(statement, sorted(folders))
 
 
-def folder_of(path: bytes) -> bytes:
-    """The folder of a relative path; empty for the root itself."""
-    return path.rpartition(b"/")[0]
-
-
 def within(scope: bytes) -> tuple[bytes, bytes]:
     """The first relative path below a folder, and the first that comes after all of them."""
     return scope + b"/", scope + b"0"  # 0 follows / among bytes
-
-
-def outside(paths: Collection[bytes], path: bytes) -> bool:
-    """Whether a file lies in none of these folders."""
-    return folder_of(path) not in paths

@@ -117,6 +117,14 @@ def mapped(folder: Path, record: SnapshotRecord, *, unread: Collection[str] = ()
     return bundle
 
 
+def told(record: SnapshotRecord, why: object) -> str:
+    """That a derived file is not used, in one sentence."""
+    return (
+        f"snapshot {record.name} is not used: {why}; searching without it "
+        "(seehear rebuild makes it again)"
+    )
+
+
 def discard(folder: Path, names: Iterable[str]) -> None:
     """Delete derived files that no receipt names any more."""
     for name in names:

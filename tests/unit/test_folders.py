@@ -11,8 +11,8 @@ import pytest
 
 from engine.library import Library
 from engine.media import formats
-from engine.store import listings
 from engine.store.catalogue import CatalogueReader
+from engine.store.paths import folder_of
 from indexer import IndexReport, index
 from indexer.read import Failed, Reader, Reading
 from indexer.scan import FoundFile
@@ -51,7 +51,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[set[bytes]]:
 
     def watched(self: CatalogueReader, *args: object, **named: object) -> object:
         found = files(self, *args, **named)  # type: ignore[arg-type]
-        seen.append({listings.folder_of(row.path) for row in found})
+        seen.append({folder_of(row.path) for row in found})
         return found
 
     monkeypatch.setattr(CatalogueReader, "files", watched)

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import vectors
+from engine.bundle import Bundle
 from engine.encode.hashed import Hashed
 from engine.errors import (
     LibraryDamagedError,
@@ -340,3 +342,30 @@ def test_what_an_interrupted_writer_left_is_swept(indexed: Library) -> None:
         pass
 
     assert len(list(folder.iterdir())) == 6
+
+
+@pytest.mark.parametrize("small", [10**9, 0], ids=["flat", "scan"])
+def test_a_damaged_row_is_told_of_and_neither_a_search_nor_a_run_fails(
+    indexed: Library, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    """Rows of large galleries are checked when they are read, not when they are opened."""
+    monkeypatch.setattr(vectors, "SMALL", small)
+    indexed.rebuild()
+    expected = [(hit.path, hit.score) for hit in indexed.search("fox", least=0).hits]
+    for record in indexed._catalogue.snapshots():
+        file = indexed.path / "snapshots" / record.name
+        bundle = Bundle(file, record.size, record.sha256)
+        if "rows" in bundle:
+            flipped(file, bundle._places["rows"].offset)
+
+    with Library.open(indexed.path) as again:
+        assert [(h.path, h.score) for h in again.search("fox", least=0).hits] == expected
+        assert any("is not used" in one for one in again.remarks)
+    (root,) = indexed._catalogue.roots()
+    for number in range(30):
+        caption(root / f"new {number}.txt", f"a new text, number {number}")
+    with Library.open(indexed.path) as third:
+        assert index(third).added == 30
+        assert len(third.verify().findings) > 0
+        third.rebuild()
+        assert third.verify().findings == ()
