@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import blocks
 from engine.bundle import Array, Sink
 from engine.rank.landmarks import (
     ASKED,
@@ -51,7 +52,8 @@ many in 100 hours the same was found as with four times as many."""
 GENERATIONS = 2
 """How many snapshots are kept, so that a reader never loses the one it has open."""
 
-_EMPTY = np.zeros(0, np.uint64)
+_HALVES = np.dtype([("frame", "<u4"), ("key", "<u4")])
+"""Of a number that has a key above and a frame below."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,21 +83,18 @@ class Recordings:
         begins = np.cumsum([0, *lengths], dtype=np.int64)
         if begins[-1] >= 1 << 32:
             raise ValueError("there are more hours of sound than a table of landmarks has room for")
-        line = np.concatenate(
-            [
-                _EMPTY,
-                *(
-                    _line(codes, begin)
-                    for (_, codes), begin in zip(peaks, begins.tolist(), strict=False)
-                ),
-            ]
-        )
+        parts = bytearray()  # grows where it lies: there is no room for all pairs twice
+        for (_, codes), begin in zip(peaks, begins.tolist(), strict=False):
+            parts += _line(codes, begin).data
+        line = np.frombuffer(parts, np.uint64)
         line.sort()
-        keys = (line >> np.uint64(32)).astype(np.uint32)
-        starts = np.flatnonzero(np.diff(keys, prepend=~keys[:1]))
+        halves = line.astype("<u8", copy=False).view(_HALVES)  # they are very many: no copies
+        keys, frames = halves["key"], halves["frame"]
+        begun = np.ones(len(line), np.bool_)
+        np.not_equal(keys[1:], keys[:-1], out=begun[1:])
+        starts = np.flatnonzero(begun)
         contents = np.array([content for content, _ in peaks], dtype=np.int64)
-        ends = np.append(starts, len(line))
-        return cls(contents, begins, keys[starts], ends, line.astype(np.uint32))
+        return cls(contents, begins, keys[starts], np.append(starts, len(line)), frames)
 
     def find(self, query: Sequence[Codes]) -> list[tuple[int, Place]]:
         """Where a recording occurs, surest first: ids of contents, and places in them.
@@ -128,7 +127,8 @@ class Recordings:
         """Give all columns to a sink, for `load`."""
         for name in _COLUMNS:
             column = getattr(self, name)
-            sink.fill(name, column.dtype, column.shape, [column])
+            parts = (column[block] for block in blocks(len(column)))
+            sink.fill(name, column.dtype, column.shape, parts)
 
     @classmethod
     def load(cls, arrays: Mapping[str, Array]) -> "Recordings":

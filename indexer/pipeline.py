@@ -86,34 +86,45 @@ def index(
     ):
         log.info("index: profile %s, %s", library.profile.name, ", ".join(map(str, paths)) or "all")
         scopes, away = _scopes(writer, [_absolute(one) for one in paths])
-        walks = [Walked.of(writer, root, below) for root, below in scopes]
-        scans = [one.found for one in walks]
-        todo = _plan(writer, walks)
-        before = [row for row in todo.keep if row.state is State.FAILED]
-        lacking = [*before, *(row for one in walks for row in one.lacking(writer))]
-        skipped = [*(_skip_of(row) for row in lacking), *_refused(scans)]
-        for skip in skipped:
-            log_skip(skip)
         transcribers = remembered(writer, words)
-        decoders.start(sum(one.takes_decoder for one in (*todo.add, *todo.refresh)))
-        _get_ready(library, todo, watch_weights)
-        run = _Run(library, writer, todo, watch, decoders)
-        old = due(writer)
-        with one_blas_thread(), inflight(library.path, writer, decoders.size) as run.inflight:
-            run.work()
-        reread(writer, old, decoders)
-        remember(writer, walks, [*before, *run.failures])
-        recognised = recognise(writer, watch, decoders)
-        library.record_makers(writer, run.used.values())
+        report = replace(_files(library, writer, scopes, watch, watch_weights, decoders), away=away)
+        report = replace(report, recognised=recognise(writer, watch, decoders))
         library.publish(writer)
         found = Transcription(writer, watch, decoders)
         for one in transcribers:
             found.run(one)
         writer.checkpoint()
-        report = found.told(run.report(walks, skipped, away))
-        report = replace(report, recognised=recognised)
+        report = found.told(report)
         log.info("index ended, exit code %d: %s", report.exit_code, report.counts)
     return replace(report, seconds=time.perf_counter() - start)
+
+
+def _files(
+    library: Library,
+    writer: CatalogueWriter,
+    scopes: Sequence[tuple[Path, Path]],
+    watch: Watch,
+    watch_weights: models.Watcher,
+    decoders: Workers,
+) -> IndexReport:
+    """Bring every file to its end; of what was found, the report alone outlives this."""
+    walks = [Walked.of(writer, root, below) for root, below in scopes]
+    todo = _plan(writer, walks)
+    before = [row for row in todo.keep if row.state is State.FAILED]
+    lacking = [*before, *(row for one in walks for row in one.lacking(writer))]
+    skipped = [*(_skip_of(row) for row in lacking), *_refused([one.found for one in walks])]
+    for skip in skipped:
+        log_skip(skip)
+    decoders.start(sum(one.takes_decoder for one in (*todo.add, *todo.refresh)))
+    _get_ready(library, todo, watch_weights)
+    run = _Run(library, writer, todo, watch, decoders)
+    old = due(writer)
+    with one_blas_thread(), inflight(library.path, writer, decoders.size) as run.inflight:
+        run.work()
+    reread(writer, old, decoders)
+    remember(writer, walks, [*before, *run.failures])
+    library.record_makers(writer, run.used.values())
+    return run.report(walks, skipped)
 
 
 def _absolute(path: str | Path) -> Path:
@@ -342,9 +353,7 @@ class _Run:
         else:
             self.copies += 1
 
-    def report(
-        self, walks: Sequence[Walked], skipped: Sequence[Skip], away: tuple[Path, ...]
-    ) -> IndexReport:
+    def report(self, walks: Sequence[Walked], skipped: Sequence[Skip]) -> IndexReport:
         """The counts of the whole run; what was skipped before any file was read included."""
         skips = [*skipped, *(_skip_of(row) for row in self.failures)]
         failed_paths = {(row.root, row.path) for row in self.failures}
@@ -361,7 +370,6 @@ class _Run:
             segments=self.segments,
             skipped=tuple(sorted(skips, key=lambda skip: skip.file)),
             ignored=tuple(path for one in walks for path in one.found.ignored),
-            away=away,
         )
 
 

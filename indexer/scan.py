@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_128
 
+from engine.arrays import blocks
 from engine.media.files import as_media_error
 from engine.media.formats import MODALITY_OF_SUFFIX, SIDECAR, UNSUPPORTED_SUFFIXES
 from engine.store.records import Listing, Stamp
@@ -21,6 +22,8 @@ IGNORED_FOLDERS = frozenset({"@eaDir", "node_modules", "__MACOSX", "__pycache__"
 LIBRARY_MARKS = frozenset({"catalogue.db", "writer.lock"})
 """A folder that holds both is a seehear library."""
 
+_PART = 2_000
+"""Entries that are digested at once."""
 
 LONE_SIDECAR = "alone: there is no picture, sound or video beside it"
 """Why a sidecar is refused: all that it says is about a medium of its name."""
@@ -113,8 +116,10 @@ class _Sorter:
 
     def take(self, entries: Sequence[_Entry], described: Sequence[str] | None = None) -> None:
         """Sort entries; names of what may be described default to theirs."""
-        names = described if described is not None else [one.name for one in entries]
-        media = {name for full in names if _is_medium(full) for name in (full, _stem(full))}
+        media = set[str]()
+        if any(_suffix(one.name) == _SIDECAR for one in entries):  # most folders have none
+            names = described if described is not None else [one.name for one in entries]
+            media = {name for full in names if _is_medium(full) for name in (full, _stem(full))}
         for one in entries:
             path = self._before + os.fsencode(one.name)
             found = FoundFile(self._root, path, Stamp(one.size, one.mtime_ns, one.inode))
@@ -139,7 +144,7 @@ def _take(
 ) -> None:
     """Sort in what lies in a folder; one that looks as before need not be compared."""
     entries.sort()
-    digest = xxh3_128_digest(marshal.dumps([tuple(one) for one in entries]))
+    digest = _digest(entries)
     before = known.get(sorter.place)
     if before is not None and before.digest != digest:
         before = None
@@ -153,6 +158,15 @@ def _take(
     else:
         found.files += sorter.files
         found.looks[sorter.place] = digest
+
+
+def _digest(entries: Sequence[_Entry]) -> bytes:
+    """Digest of all that is seen of a folder, a part at a time: it may hold very many files."""
+    seen = xxh3_128()
+    for part in blocks(len(entries), _PART):
+        # Later versions write the same values in several ways.
+        seen.update(marshal.dumps(list(map(tuple, entries[part])), 2))
+    return seen.digest()
 
 
 def _look_at(path: Path, root: Path, found: Scan) -> None:

@@ -108,7 +108,7 @@ class Transcription:
 
     def told(self, report: IndexReport) -> IndexReport:
         """The report of a run with what was found, and what could not be read or heard."""
-        skipped = sorted([*report.skipped, *self._skips], key=lambda skip: skip.path)
+        skipped = sorted([*report.skipped, *self._skips], key=lambda skip: skip.file)
         return replace(
             report,
             seen=self._counts[Origin.SEEN],

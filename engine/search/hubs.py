@@ -39,7 +39,14 @@ _FEW = 256
 """Rows that are compared with a bank of a thousand at once: more are no faster, and take room."""
 
 _LONGEST_CAPTION = 300
-_AT_ONCE = 64
+_AT_ONCE = 16
+"""Queries that are compared with all rows at once."""
+
+_PART = 1_000
+"""Vectors that are followed to their files at once."""
+
+_TEXTS_AT_ONCE = 2_000
+"""Texts among which are chosen, so that not all have to be held."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,23 +72,27 @@ def looked_at(ids: Ids) -> slice:
     return slice(None, None, -(-len(ids) // LOOKED_AT) or 1)
 
 
-def found_with_captions(shelves: Shelves, ids: Ids, texts: Space) -> list[Found]:
-    """The files that hold these vectors, and as captions what describes them.
+def found_with_captions(shelves: Shelves, ids: Ids, texts: Space) -> Iterator[Found]:
+    """The files that hold these vectors, and after them, as captions, what describes them.
 
     Args:
         shelves: the library.
         ids: of vectors.
         texts: a space in which the texts of the library have vectors.
     """
-    own = [one for one in shelves.resolve(ids.tolist()) if not one.caption]
-    files = np.unique([one.file_id for one in own]).astype(np.int64)
-    beside = shelves.captions_of(files)
-    if not len(beside):
-        return own
-    vectors = shelves.vectors_of_files(beside, texts, Modality.TEXT)
-    contents = {one.content_id for one in own}
-    described = shelves.resolve(vectors.tolist())
-    return own + [one for one in described if one.caption and one.content_id in contents]
+    contents, beside = set[int](), set[int]()
+    for block in blocks(len(ids), _PART):
+        own = [one for one in shelves.resolve(ids[block].tolist()) if not one.caption]
+        contents.update(one.content_id for one in own)
+        files = np.unique([one.file_id for one in own]).astype(np.int64)
+        beside.update(shelves.captions_of(files).tolist())
+        yield from own
+    if beside:
+        told = np.array(sorted(beside), dtype=np.int64)
+        described = shelves.vectors_of_files(told, texts, Modality.TEXT)
+        for block in blocks(len(described), _PART):
+            found = shelves.resolve(described[block].tolist())
+            yield from (one for one in found if one.caption and one.content_id in contents)
 
 
 def own_texts(found: Iterable[Found]) -> dict[str, frozenset[int]]:
@@ -93,8 +104,14 @@ def own_texts(found: Iterable[Found]) -> dict[str, frozenset[int]]:
     for one in found:
         if text := _caption(one) if one.caption else named(_name(one)):
             called.setdefault(text, set()).add(one.content_id)
-    chosen = sorted(called, key=_digest)[:OWN_TEXTS]
-    return {text: frozenset(called[text]) for text in chosen}
+        if len(called) > _TEXTS_AT_ONCE:
+            called = _chosen(called)
+    return {text: frozenset(contents) for text, contents in _chosen(called).items()}
+
+
+def _chosen(called: dict[str, set[int]]) -> dict[str, set[int]]:
+    """Those with the least digests: one that is not among them never will be when more come."""
+    return {text: called[text] for text in sorted(called, key=_digest)[:OWN_TEXTS]}
 
 
 def _name(one: Found) -> str:
@@ -176,13 +193,13 @@ def ranked(
     order = np.argsort(contents, kind="stable")
     known, starts = np.unique(contents[order], return_index=True)
     rows, held = rows[order], [bias[order] for bias in held]
-    right = np.array([np.isin(known, list(one)) for one in answers]).reshape(-1, len(known))
     found = np.zeros((len(held), len(queries)))
     for block in blocks(len(queries), _AT_ONCE):
+        right = np.array([np.isin(known, list(one)) for one in answers[block]])
         products = queries[block] @ rows.T
         for at, bias in enumerate(held):
             scores = np.maximum.reduceat(products - bias, starts, axis=1)
-            found[at, block] = 1 / _ranks(scores, right[block])
+            found[at, block] = 1 / _ranks(scores, right)
     return found
 
 

@@ -1,7 +1,7 @@
 """Plain queries: what people might ask of any library, to learn what chance finds in this one."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from engine.ports import Encoder
 from engine.profile import Profile, Route
 from engine.search.searcher import centre_of
 from engine.search.shelves import Shelves
+from engine.store.records import Found
 from engine.types import Ids, Modality, Scores, Vectors
 from engine.vectors.rows import Rows
 
@@ -55,10 +56,10 @@ class Plain:
             return None
         part = hubs.looked_at(ids)
         found = hubs.found_with_captions(self._shelves, ids[part], ways[0].encoder.space)
-        texts = hubs.own_texts(found)
+        content_of: dict[int, int] = {}
+        texts = hubs.own_texts(_noting(found, content_of))
         if len(texts) < hubs.LEAST_PAIRS:
             return None
-        content_of = {one.vector_id: one.content_id for one in found if not one.caption}
         contents = np.array([content_of.get(one, -one) for one in ids[part].tolist()])
         pairs = hubs.pairs_of(texts, self._asking(ways[0], self._encoded(ways[0].encoder, texts)))
         general_rows = self._asking(ways[0], general(ways[0].encoder))
@@ -95,6 +96,14 @@ class Plain:
             return np.empty((0, encoder.space.dim), dtype=np.float32)
         gallery = self._shelves.gallery(own)
         return gallery.rows(_sample(gallery.ids))
+
+
+def _noting(found: Iterable[Found], content_of: dict[int, int]) -> Iterator[Found]:
+    """The same, noting on the way which content each vector is of."""
+    for one in found:
+        if not one.caption:
+            content_of[one.vector_id] = one.content_id
+        yield one
 
 
 def general(encoder: Encoder) -> Vectors:

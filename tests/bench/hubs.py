@@ -93,7 +93,7 @@ def opened(place: Path, asked: list[str], half: int) -> Half:
         route = library.profile.routes(Modality.TEXT, Modality.IMAGE)[0]
         plain, gallery = Plain(library.profile, library), library.gallery(route.gallery)
         ids = gallery.ids
-        found = hubs.found_with_captions(library, ids, route.encoder.space)
+        found = list(hubs.found_with_captions(library, ids, route.encoder.space))
         content_of = {one.vector_id: one.content_id for one in found}
         contents = np.array([content_of[one] for one in ids.tolist()])
         texts = hubs.own_texts(found)
